@@ -1,0 +1,112 @@
+package forecast
+
+import (
+	"math"
+	"slices"
+)
+
+// Sample is the distribution of equally likely values, sorted ascending. It is never empty and holds no NaN.
+type Sample []float64
+
+// NewSample sorts values, which it takes over, into a Sample.
+func NewSample(values []float64) Sample {
+	slices.Sort(values)
+	return values
+}
+
+// Quantile interpolates linearly between the order statistics at plotting positions (i-0.5)/n (Hyndman and Fan 1996, type 5); below
+// the first and above the last position it is the smallest and the largest value.
+func (s Sample) Quantile(p float64) float64 {
+	x := p*float64(len(s)) - 0.5
+	switch i := math.Floor(x); {
+	case x <= 0:
+		return s[0]
+	case i >= float64(len(s)-1):
+		return s[len(s)-1]
+	default:
+		k := int(i)
+		return s[k] + (x-i)*(s[k+1]-s[k])
+	}
+}
+
+// Point is the distribution of a number that is certain.
+type Point float64
+
+// Quantile returns the number.
+func (v Point) Quantile(float64) float64 { return float64(v) }
+
+// Peak returns the distribution of the largest demand over the steps from..to of the sample paths, both counted from 1 and clipped to
+// the paths. The quantile of a maximum is not the maximum of the quantiles, which is why it is taken path by path.
+func Peak(paths [][]float64, from, to int) Sample {
+	peaks := make([]float64, 0, len(paths))
+	for _, path := range paths {
+		lo := min(max(from, 1), len(path))
+		hi := min(max(to, lo), len(path))
+		peaks = append(peaks, slices.Max(path[lo-1:hi]))
+	}
+	return NewSample(peaks)
+}
+
+// RunningPeaks returns, for each step h of the paths, the distribution of the largest demand over the steps 1..h.
+func RunningPeaks(paths [][]float64) []Distribution {
+	if len(paths) == 0 {
+		return nil
+	}
+	running := make([]float64, len(paths))
+	out := make([]Distribution, len(paths[0]))
+	for h := range out {
+		for i, path := range paths {
+			if h == 0 || path[h] > running[i] {
+				running[i] = path[h]
+			}
+		}
+		out[h] = Compact(NewSample(slices.Clone(running)))
+	}
+	return out
+}
+
+// gridProbabilities are where a Grid keeps its quantiles: close together in the tails, where capacity is decided.
+var gridProbabilities = []float64{
+	0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999,
+}
+
+// GridProbabilities returns the probabilities at which a Grid keeps quantiles, ascending.
+func GridProbabilities() []float64 { return slices.Clone(gridProbabilities) }
+
+// Grid is a distribution kept as its quantiles at GridProbabilities, ascending.
+type Grid []float64
+
+// Compact keeps d as a Grid, sorted so that its quantiles do not cross.
+func Compact(d Distribution) Grid {
+	g := make(Grid, len(gridProbabilities))
+	for i, p := range gridProbabilities {
+		g[i] = d.Quantile(p)
+	}
+	slices.Sort(g)
+	return g
+}
+
+// Quantile interpolates linearly between the kept quantiles and is constant outside them.
+func (g Grid) Quantile(p float64) float64 {
+	i, exact := slices.BinarySearch(gridProbabilities, p)
+	switch {
+	case exact:
+		return g[i]
+	case i == 0:
+		return g[0]
+	case i == len(g):
+		return g[len(g)-1]
+	}
+	lo, hi := gridProbabilities[i-1], gridProbabilities[i]
+	return g[i-1] + (p-lo)/(hi-lo)*(g[i]-g[i-1])
+}
+
+// Mean integrates a distribution's quantile function with the midpoint rule over 199 probabilities.
+func Mean(d Distribution) float64 {
+	const n = 199
+	var sum float64
+	for i := range n {
+		sum += d.Quantile((float64(i) + 0.5) / n)
+	}
+	return sum / n
+}
