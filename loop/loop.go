@@ -1,0 +1,246 @@
+// Package loop turns the history of each fleet's demand into a published decision, once per turn: read, fit or update, forecast, plan,
+// publish.
+//
+// Turns are made at whole multiples of the interval and not whenever the clock happens to be read, models are fitted at boundaries that
+// follow from the history alone, and seeds follow from the fleet's name and the time of the last observation. So two processes that
+// read the same history publish the same decisions. The loop is the only place that logs the errors of the way from history to decision.
+package loop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/forethought-autoscaler/forethought/forecast"
+	"github.com/forethought-autoscaler/forethought/pool"
+	"github.com/forethought-autoscaler/forethought/series"
+)
+
+// Publisher takes the snapshot that a turn ends with. It must not block on whoever reads snapshots.
+type Publisher interface {
+	Publish(ctx context.Context, s pool.Snapshot) error
+}
+
+// Fleet tells how the pools of a fleet stand at a time. The caller owns the answer.
+type Fleet interface {
+	Pools(ctx context.Context, fleet string, at time.Time) ([]pool.Pool, error)
+}
+
+// Options are what a Loop is made of. All fields are required but Killed.
+type Options struct {
+	Source    series.Source
+	Fleet     Fleet
+	Publisher Publisher
+	Fleets    []FleetOptions
+	// Interval is the time between turns.
+	Interval time.Duration
+	// Now is the clock that says when a turn is due. Nothing else depends on it.
+	Now     func() time.Time
+	Log     *slog.Logger
+	Metrics *Metrics
+	// Killed names the fleets whose kill switch is on at the start.
+	Killed map[string]bool
+}
+
+// FleetOptions describe one fleet.
+type FleetOptions struct {
+	Name string
+	// Query and Unit are the demand's, Step is its grid. Pending is the query of queued work, empty for none.
+	Query   string
+	Unit    series.Unit
+	Step    time.Duration
+	Pending string
+	// Exclude holds queries; an observation made while one of them has a value other than 0 is never learnt from.
+	Exclude []string
+	// History is how far back is learnt.
+	History time.Duration
+	// Method forecasts, at least Horizon steps ahead.
+	Method  forecast.Method
+	Horizon int
+	// Horizons and Probabilities are those shown without being asked.
+	Horizons      []time.Duration
+	Probabilities []float64
+	// Pools are the fleet's pools as configured, which a plan carried over a restart is asked for.
+	Pools  []string
+	Policy pool.Policy
+}
+
+func (o Options) validate() error {
+	switch {
+	case o.Source == nil:
+		return errors.New("loop: Source is missing")
+	case o.Fleet == nil:
+		return errors.New("loop: Fleet is missing")
+	case o.Publisher == nil:
+		return errors.New("loop: Publisher is missing")
+	case o.Interval <= 0:
+		return errors.New("loop: Interval is missing")
+	case o.Now == nil:
+		return errors.New("loop: Now is missing")
+	case o.Log == nil:
+		return errors.New("loop: Log is missing")
+	case o.Metrics == nil:
+		return errors.New("loop: Metrics is missing")
+	}
+	for _, f := range o.Fleets {
+		if f.Name == "" || f.Query == "" || f.Step <= 0 || f.History < f.Step || f.Method == nil || f.Horizon < 1 {
+			return fmt.Errorf("loop: fleet %q: Name, Query, Step, History, Method and Horizon must be given", f.Name)
+		}
+	}
+	return nil
+}
+
+// Loop makes the turns of all fleets.
+type Loop struct {
+	opts    Options
+	workers []*worker
+	mu      sync.Mutex // one turn at a time
+}
+
+// New returns a Loop that has not begun. It publishes a snapshot in state starting for every fleet.
+func New(opts Options) (*Loop, error) {
+	if err := opts.validate(); err != nil {
+		return nil, err
+	}
+	l := &Loop{opts: opts}
+	for _, f := range opts.Fleets {
+		w := &worker{FleetOptions: f, source: opts.Source, fleet: opts.Fleet, metrics: opts.Metrics, log: opts.Log.With("fleet", f.Name)}
+		if f.Step > opts.Interval {
+			w.Policy.StaleAfter += f.Step // between two grid points the last one is all there can be
+			w.between = true
+		}
+		w.killed.Store(opts.Killed[f.Name])
+		l.workers = append(l.workers, w)
+		opts.Metrics.begin(f.Name)
+		if err := opts.Publisher.Publish(context.Background(), w.starting()); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+// Adopt takes over what old learnt about the fleets whose demand both describe alike, so that a new configuration needs no new start.
+// Neither loop may be running.
+func (l *Loop) Adopt(old *Loop) {
+	for _, w := range l.workers {
+		for _, o := range old.workers {
+			if w.sameDemand(o) {
+				w.adopt(o)
+				if err := l.opts.Publisher.Publish(context.Background(), w.last); err != nil {
+					w.log.Error("decision is not published", "stage", "publish", "err", err)
+				}
+			}
+		}
+	}
+}
+
+// settling is how long after a whole multiple of the interval a turn begins, so that samples taken at that multiple have arrived.
+func (l *Loop) settling() time.Duration { return min(10*time.Second, l.opts.Interval/6) }
+
+// Due returns the time of the first turn that is due after t.
+func (l *Loop) Due(t time.Time) time.Time {
+	due := series.Align(t, l.opts.Interval).Add(l.settling())
+	if !due.After(t) {
+		due = due.Add(l.opts.Interval)
+	}
+	return due
+}
+
+// Run makes a turn at once and then whenever one is due by the loop's clock, until ctx ends. wait blocks until the clock shows the time
+// given or ctx ends; nil waits by the machine's clock.
+func (l *Loop) Run(ctx context.Context, wait func(ctx context.Context, until time.Time) error) error {
+	if wait == nil {
+		wait = l.sleep
+	}
+	at := l.Due(l.opts.Now()).Add(-l.opts.Interval)
+	for {
+		l.Turn(ctx, at)
+		next := l.Due(later(at, l.opts.Now()))
+		if missed := int(next.Sub(at)/l.opts.Interval) - 1; missed > 0 {
+			l.opts.Metrics.missed.Add(float64(missed))
+			l.opts.Log.Warn("turns are left out since one took longer than the interval", "turns", missed)
+		}
+		at = next
+		if err := wait(ctx, at); err != nil {
+			return nil //nolint:nilerr // the context ended, which is how Run is stopped
+		}
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func (l *Loop) sleep(ctx context.Context, until time.Time) error {
+	t := time.NewTimer(until.Sub(l.opts.Now()))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// Turn makes the turn of every fleet for a time at which one is due, on as many fleets at once as there are processors, and returns
+// when all are published. An earlier time than that of the turn before is refused silently: decisions never go back.
+func (l *Loop) Turn(ctx context.Context, at time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for _, w := range l.workers {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			l.turnOf(ctx, w, at)
+		})
+	}
+	wg.Wait()
+}
+
+// turnOf makes one fleet's turn and publishes what it ends with, also where it fails: a fleet always has a state and a reason.
+func (l *Loop) turnOf(ctx context.Context, w *worker, at time.Time) {
+	snap, err := w.guardedTurn(ctx, at)
+	if ctx.Err() != nil {
+		return // stopping: an interrupted read is no state of the fleet
+	}
+	outcome := "ok"
+	if err != nil {
+		var stage *stageError
+		name := "turn"
+		if errors.As(err, &stage) {
+			name = stage.stage
+		}
+		w.log.Error("turn has no decision", "stage", name, "err", err)
+		snap, outcome = w.failed(at, err), "failed"
+	} else if w.readErr != nil || snap.State == pool.Stale {
+		w.log.Warn("turn has no new demand", "stage", "read", "last", snap.Decision.DemandAt, "err", w.readErr)
+		outcome = "stale"
+	}
+	begin := time.Now()
+	if err := w.publish(ctx, l.opts.Publisher, snap); err != nil {
+		w.log.Error("decision is not published", "stage", "publish", "err", err)
+		outcome = "failed"
+	}
+	l.opts.Metrics.stage("publish", begin)
+	l.opts.Metrics.turns.WithLabelValues(w.Name, outcome).Inc()
+}
+
+// Kill turns a fleet's kill switch on or off. The doors answer accordingly at once. It returns an error that names the fleets where
+// there is none of that name.
+func (l *Loop) Kill(ctx context.Context, fleet string, on bool) error {
+	for _, w := range l.workers {
+		if w.Name == fleet {
+			return w.kill(ctx, l.opts.Publisher, on)
+		}
+	}
+	return fmt.Errorf("no fleet %q", fleet)
+}
