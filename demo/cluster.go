@@ -2,54 +2,59 @@ package demo
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
 	"github.com/forethought-autoscaler/forethought/pool"
 )
 
+// Pools tells which pools a fleet has, as configured.
+type Pools interface {
+	Pools(ctx context.Context, fleet string, at time.Time) ([]pool.Pool, error)
+}
+
 // Cluster stands in for a cloud: each instance that a decision asks for takes its pool's lead time to start, and one that is no longer
 // asked for ends at once. It is safe for concurrent use.
 type Cluster struct {
 	board pool.Board
 	mu    sync.Mutex
-	pools map[string][]pool.Pool
-	ready map[string][]time.Time // when each instance is, or was, ready, by pool; oldest first
+	ready map[string][]time.Time // when each instance is, or was, ready, by fleet and pool; oldest first
 }
 
-// NewCluster returns a cluster of the fleets, which follows the decisions on the board. It begins with no instance, and the first
-// decision it sees is there at once: a demo does not begin in the middle of a night's scale-out.
-func NewCluster(fleets []Fleet, board pool.Board) *Cluster {
-	c := &Cluster{board: board, pools: map[string][]pool.Pool{}, ready: map[string][]time.Time{}}
-	for _, f := range fleets {
-		for _, p := range f.Pools {
-			c.pools[f.Name] = append(c.pools[f.Name], pool.Pool{
-				Name: p.Name, Class: pool.Class(p.Class), Min: p.Min, Max: p.Max, Capacity: p.Capacity,
-				LeadTime: p.LeadTime, HourlyPrice: p.HourlyPrice, Observed: true,
-			})
-		}
-	}
-	return c
+// NewCluster returns a cluster that follows the decisions on the board. It begins with no instance, and what the first decision asks for
+// is there at once: a demo does not begin in the middle of a night's scale-out.
+func NewCluster(board pool.Board) *Cluster {
+	return &Cluster{board: board, ready: map[string][]time.Time{}}
+}
+
+// Over returns the pools of configured as they stand in the cluster.
+func (c *Cluster) Over(configured Pools) Pools { return standing{c, configured} }
+
+type standing struct {
+	*Cluster
+	configured Pools
 }
 
 // Pools returns the pools of a fleet as they stand at a time, which must not go back.
-func (c *Cluster) Pools(_ context.Context, fleet string, at time.Time) ([]pool.Pool, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.pools[fleet] == nil {
-		return nil, fmt.Errorf("the demo has no fleet %q", fleet)
+func (s standing) Pools(ctx context.Context, fleet string, at time.Time) ([]pool.Pool, error) {
+	pools, err := s.configured.Pools(ctx, fleet, at)
+	if err != nil {
+		return nil, err
 	}
-	s, _ := c.board.Snapshot(fleet)
-	out := make([]pool.Pool, 0, len(c.pools[fleet]))
-	demand := s.Decision.Demand
-	for _, p := range c.pools[fleet] {
-		if n, ok := s.Decision.Effective().Instances(p.Name); ok {
-			c.follow(p, n, s.Decision.At)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	snap, _ := s.board.Snapshot(fleet)
+	demand := snap.Decision.Demand
+	for i := range pools {
+		p := &pools[i]
+		key := fleet + "/" + p.Name
+		if n, ok := snap.Decision.Effective().Instances(p.Name); ok {
+			s.follow(key, n, snap.Decision.At, p.LeadTime)
 		}
-		for _, t := range c.ready[p.Name] {
+		p.Observed = true
+		for _, ready := range s.ready[key] {
 			switch {
-			case t.After(at):
+			case ready.After(at):
 				p.Warming++
 			case demand > 0:
 				p.Active++
@@ -58,20 +63,18 @@ func (c *Cluster) Pools(_ context.Context, fleet string, at time.Time) ([]pool.P
 				p.Warm++
 			}
 		}
-		out = append(out, p)
 	}
-	return out, nil
+	return pools, nil
 }
 
-// follow makes the pool have n instances, those asked for at a time.
-func (c *Cluster) follow(p pool.Pool, n int, asked time.Time) {
-	have, known := c.ready[p.Name]
-	start := asked.Add(p.LeadTime)
+// follow makes a pool have n instances, the new ones asked for at a time.
+func (c *Cluster) follow(key string, n int, asked time.Time, leadTime time.Duration) {
+	have, known := c.ready[key]
 	if !known {
-		start = asked
+		leadTime = 0
 	}
 	for len(have) < n {
-		have = append(have, start)
+		have = append(have, asked.Add(leadTime))
 	}
-	c.ready[p.Name] = have[:n]
+	c.ready[key] = have[:n]
 }

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/forethought-autoscaler/forethought/forecast"
@@ -32,10 +33,12 @@ type Fleet interface {
 
 // Options are what a Loop is made of. All fields are required but Killed.
 type Options struct {
-	Source    series.Source
-	Fleet     Fleet
-	Publisher Publisher
-	Fleets    []FleetOptions
+	Source series.Source
+	// SourceName says where Source reads, for Adopt: what was read elsewhere is not taken over. It may be empty.
+	SourceName string
+	Fleet      Fleet
+	Publisher  Publisher
+	Fleets     []FleetOptions
 	// Interval is the time between turns.
 	Interval time.Duration
 	// Now is the clock that says when a turn is due. Nothing else depends on it.
@@ -99,9 +102,11 @@ type Loop struct {
 	opts    Options
 	workers []*worker
 	mu      sync.Mutex // one turn at a time
+	// began and ended are when the latest turn did, in nanoseconds since the epoch by the loop's clock; 0 before.
+	began, ended atomic.Int64
 }
 
-// New returns a Loop that has not begun. It publishes a snapshot in state starting for every fleet.
+// New returns a Loop that has not begun. It publishes nothing.
 func New(opts Options) (*Loop, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
@@ -114,28 +119,56 @@ func New(opts Options) (*Loop, error) {
 			w.between = true
 		}
 		w.killed.Store(opts.Killed[f.Name])
+		w.last = w.starting()
 		l.workers = append(l.workers, w)
 		opts.Metrics.begin(f.Name)
-		if err := opts.Publisher.Publish(context.Background(), w.starting()); err != nil {
-			return nil, err
-		}
 	}
 	return l, nil
 }
 
-// Adopt takes over what old learnt about the fleets whose demand both describe alike, so that a new configuration needs no new start.
-// Neither loop may be running.
-func (l *Loop) Adopt(old *Loop) {
+// Announce publishes that every fleet is starting. It is for the first loop of a process: one that replaces another leaves what the
+// other published until its own first turn.
+func (l *Loop) Announce(ctx context.Context) error {
 	for _, w := range l.workers {
+		if err := l.opts.Publisher.Publish(ctx, w.last); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Adopt takes over what old decided last about the fleets that both have, and what it learnt about those whose demand both describe
+// alike, so that a new configuration neither moves capacity nor needs a new start. Neither loop may be running.
+func (l *Loop) Adopt(old *Loop) {
+	kept := map[string]bool{}
+	for _, w := range l.workers {
+		kept[w.Name] = true
 		for _, o := range old.workers {
-			if w.sameDemand(o) {
-				w.adopt(o)
-				if err := l.opts.Publisher.Publish(context.Background(), w.last); err != nil {
-					w.log.Error("decision is not published", "stage", "publish", "err", err)
-				}
+			if w.Name == o.Name {
+				w.adopt(o, l.opts.SourceName == old.opts.SourceName)
 			}
 		}
 	}
+	for _, o := range old.workers {
+		if !kept[o.Name] {
+			l.opts.Metrics.end(o.Name)
+		}
+	}
+}
+
+// Alive returns an error where turns have stopped: none has begun for three intervals, or one has been under way for ten and ten minutes,
+// which the reading of a long history may take.
+func (l *Loop) Alive() error {
+	began, ended, now := time.Unix(0, l.began.Load()), time.Unix(0, l.ended.Load()), l.opts.Now()
+	switch {
+	case l.began.Load() == 0:
+		return nil // Run has not been called
+	case ended.Before(began) && now.Sub(began) > 10*l.opts.Interval+10*time.Minute:
+		return fmt.Errorf("a turn has been under way since %s", stamp(began))
+	case !ended.Before(began) && now.Sub(ended) > 3*l.opts.Interval:
+		return fmt.Errorf("no turn has begun since %s", stamp(began))
+	}
+	return nil
 }
 
 // settling is how long after a whole multiple of the interval a turn begins, so that samples taken at that multiple have arrived.
@@ -190,10 +223,12 @@ func (l *Loop) sleep(ctx context.Context, until time.Time) error {
 }
 
 // Turn makes the turn of every fleet for a time at which one is due, on as many fleets at once as there are processors, and returns
-// when all are published. An earlier time than that of the turn before is refused silently: decisions never go back.
+// when all are published.
 func (l *Loop) Turn(ctx context.Context, at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.began.Store(l.opts.Now().UnixNano())
+	defer func() { l.ended.Store(l.opts.Now().UnixNano()) }()
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
 	for _, w := range l.workers {

@@ -167,6 +167,9 @@ func (s *scenario) start(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err = s.loop.Announce(context.Background()); err != nil {
+		t.Fatal(err)
+	}
 	s.print("start")
 }
 

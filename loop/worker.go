@@ -216,11 +216,10 @@ func (w *worker) failed(at time.Time, err error) pool.Snapshot {
 }
 
 func (w *worker) starting() pool.Snapshot {
-	w.last = pool.Snapshot{
+	return pool.Snapshot{
 		Fleet: w.Name, Unit: w.Unit, State: pool.Starting, Reason: fmt.Sprintf("reading %s of history", span(w.History)),
 		Horizons: w.Horizons, Probabilities: w.Probabilities, Probability: w.Policy.Probability,
 	}
-	return w.last
 }
 
 // publish publishes s under the kill switch as it is now.
@@ -248,12 +247,13 @@ func (w *worker) sameDemand(o *worker) bool {
 		w.Horizon == o.Horizon && slices.Equal(w.Exclude, o.Exclude)
 }
 
-// adopt takes over what o learnt and decided.
-func (w *worker) adopt(o *worker) {
-	w.history, w.model, w.fitted, w.previous, w.restored = o.history, o.model, o.fitted, o.previous, o.restored
-	w.fornow, w.pending = o.fornow, o.pending
+// adopt takes over what o decided, and what it learnt where that is of the same demand and read at the same place.
+func (w *worker) adopt(o *worker, samePlace bool) {
+	w.previous, w.restored, w.pending, w.last = o.previous, o.restored, o.pending, o.last
 	w.killed.Store(o.killed.Load())
-	w.last = o.last
+	if samePlace && w.sameDemand(o) {
+		w.history, w.model, w.fitted, w.fornow = o.history, o.model, o.fitted, o.fornow
+	}
 }
 
 func withCause(err, cause error) error {

@@ -47,6 +47,9 @@ type Interval struct{ Start, End time.Time }
 
 // Error says how much is missing and why.
 func (e *PartialError) Error() string {
+	if len(e.Missing) == 0 {
+		return fmt.Sprintf("read only a part: %v", e.Err)
+	}
 	return fmt.Sprintf("read only a part: %d sub-ranges missing, first %s to %s: %v", len(e.Missing),
 		e.Missing[0].Start.UTC().Format(time.RFC3339), e.Missing[0].End.UTC().Format(time.RFC3339), e.Err)
 }

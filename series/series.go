@@ -124,15 +124,18 @@ func (s Series) Clone() Series {
 	return s
 }
 
-// Align returns the grid point at or before t: the latest whole multiple of step since the Unix epoch, in UTC.
+// Align returns the grid point at or before t: the latest whole multiple of step since the Unix epoch, in UTC. It holds for every
+// time, also for those that nanoseconds since the epoch cannot express. Step must be positive.
 func Align(t time.Time, step time.Duration) time.Time {
-	ns := t.UnixNano()
-	rest := ns % int64(step)
+	// Truncate counts from the year 1, of which the epoch need not be a whole number of steps away.
+	rest := t.Sub(t.Truncate(step)) - epoch.Sub(epoch.Truncate(step))
 	if rest < 0 {
-		rest += int64(step)
+		rest += step
 	}
-	return time.Unix(0, ns-rest).UTC()
+	return t.Round(0).Add(-rest).UTC()
 }
+
+var epoch = time.Unix(0, 0)
 
 // Query asks a Source for one demand: the expression Expr (PromQL for a Prometheus, a column's name for a trace) at every grid point
 // of [Start, End], both ends included. Key and Unit are what One gives its answer.
@@ -156,9 +159,10 @@ func (q Query) Grid() (start time.Time, n int) {
 	return start, int(q.End.Sub(start)/q.Step) + 1
 }
 
-// Source reads histories. Range returns one Series per series that the expression yields, each owned by the caller, with the source's own
-// name of it as Key (for example {pool="a"}), on q's grid from Grid's start and of Grid's length, with NaN wherever the source has no sample, and an empty slice where the source knows nothing at all. It is safe for
-// concurrent use. A source that could read a part of the range only returns that part together with a *PartialError.
+// Source reads histories. Range returns one Series per series that the expression yields, each owned by the caller, with the source's
+// own name of it as Key (for example {pool="a"}), on q's grid from Grid's start and of Grid's length, with NaN wherever the source has
+// no sample, and an empty slice where the source knows nothing at all. It is safe for concurrent use. A source that could read a part
+// of the range only returns that part together with a *PartialError.
 type Source interface {
 	Range(ctx context.Context, q Query) ([]Series, error)
 }
