@@ -1,0 +1,119 @@
+package config
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/prometheus/common/model"
+)
+
+func (k *checker) fleet(f *Fleet, key string) {
+	k.demand(&f.Demand, key+".demand")
+	for i, e := range f.Exclude {
+		k.expr(fmt.Sprintf("%s.exclude[%d]", key, i), e)
+	}
+	k.policy(&f.Policy, key+".policy")
+	fresh := f.Demand.Step + k.c.Interval
+	k.ensure(f.Policy.StaleAfter >= fresh, []string{key + ".policy.stale_after", key + ".demand.step", "interval"},
+		"%s is less than the step and one interval together, so that every observation would be stale; allowed: %s or more",
+		show(f.Policy.StaleAfter), show(fresh))
+	k.ensure(len(f.Pools) > 0, []string{key + ".pools"}, "the list is empty; allowed: at least one pool")
+	names := map[string]int{}
+	for i := range f.Pools {
+		pool := fmt.Sprintf("%s.pools[%d]", key, i)
+		k.name(pool+".name", f.Pools[i].Name, names)
+		k.pool(&f.Pools[i], pool)
+	}
+	k.budget(f, key)
+}
+
+func (k *checker) demand(d *Demand, key string) {
+	k.expr(key+".query", d.Query)
+	k.expr(key+".pending", d.Pending)
+	if k.checks.Unit != nil && k.sound(key+".unit") {
+		if err := k.checks.Unit(d.Unit); err != nil {
+			k.add(key+".unit", "%v", err)
+		}
+	}
+	step := key + ".step"
+	source := ""
+	if _, given := k.lines[step]; given {
+		k.within(step, d.Step, time.Second, time.Hour)
+	} else {
+		source = " (the interval)"
+	}
+	if !k.sound(step, "interval") || d.Step <= 0 {
+		return
+	}
+	k.ensure(model.Duration(day)%d.Step == 0, []string{step, "interval"},
+		"%s%s does not divide a day, so that no season is a whole number of steps; allowed: such as 15s, 1m, 5m, 1h", show(d.Step), source)
+	for i, h := range k.c.Horizons {
+		k.ensure(h%d.Step == 0, []string{step, fmt.Sprintf("horizons[%d]", i)},
+			"the horizon %s is not a whole number of steps of %s%s; allowed: a step that divides each horizon", show(h), show(d.Step), source)
+	}
+	k.ensure(k.c.History/d.Step <= maxSteps, []string{step, "history"},
+		"%s in steps of %s are %d observations; allowed: at most %d, by a longer step or a shorter history",
+		show(k.c.History), show(d.Step), k.c.History/d.Step, maxSteps)
+}
+
+func (k *checker) policy(p *Policy, key string) {
+	k.probability(key+".probability", p.Probability)
+	k.ensure(time.Duration(p.StaleAfter) <= day, []string{key + ".stale_after"}, "%s is out of range; allowed: at most 1d", show(p.StaleAfter))
+	k.within(key+".hold", p.Hold, 0, 7*day)
+	k.within(key+".churn", p.Churn, 0, day)
+	k.within(key+".linger", p.Linger, 0, day)
+	lift := p.Limits.Lift
+	k.ensure(lift == 0 || lift >= 1, []string{key + ".limits.lift"},
+		"%v would plan for less than the present demand; allowed: 1 or more, or 0 for no limit", lift)
+	k.count(key+".limits.step_up", p.Limits.StepUp, 0, maxInstances)
+	k.count(key+".limits.step_down", p.Limits.StepDown, 0, maxInstances)
+	k.notNegative(key+".limits.hourly_cost", p.Limits.HourlyCost)
+}
+
+func (k *checker) pool(p *Pool, key string) {
+	k.ensure(p.Capacity > 0, []string{key + ".capacity"}, "%v serves no demand; allowed: more than 0", p.Capacity)
+	k.count(key+".min", p.Min, 0, maxInstances)
+	k.count(key+".max", p.Max, 0, maxInstances)
+	k.ensure(p.Max == 0 || p.Max >= p.Min, []string{key + ".max", key + ".min"},
+		"%d is less than min, %d; allowed: min or more, or 0 for no upper bound", p.Max, p.Min)
+	lead := key + ".lead_time"
+	k.expr(lead+".query", p.LeadTime.Query)
+	if p.LeadTime.Query != "" {
+		lead += ".default"
+	}
+	k.within(lead, p.LeadTime.Default, time.Second, day)
+	k.notNegative(key+".price.hourly", p.Price.Hourly)
+	k.expr(key+".instances", p.Instances)
+}
+
+// budget refuses a bound on the cost that could never work.
+func (k *checker) budget(f *Fleet, key string) {
+	limit, at := f.Policy.Limits.HourlyCost, key+".policy.limits.hourly_cost"
+	if limit <= 0 || !k.clean(key+".pools") {
+		return
+	}
+	var least, prices float64
+	for _, p := range f.Pools {
+		least += float64(p.Min) * p.Price.Hourly
+		prices += p.Price.Hourly
+	}
+	k.ensure(prices > 0, []string{at}, "no pool has a price, so that the limit has no effect; allowed: 0, or a price.hourly for the pools")
+	k.ensure(limit >= least, []string{at}, "%v is less than the pools' min cost, %v; allowed: at least that, or 0 for no limit", limit, least)
+}
+
+// expr checks an expression that is present.
+func (k *checker) expr(key string, e Expr) {
+	if e == "" || k.checks.Expr == nil || !k.sound(key) {
+		return
+	}
+	hint := ""
+	if p := k.c.Prometheus; p != nil {
+		if !p.QueryCheck {
+			return
+		}
+		hint = ", or with prometheus.query_check: false a dialect of it"
+	}
+	if err := k.checks.Expr(string(e)); err != nil {
+		k.add(key, "%v; allowed: PromQL%s", err, hint)
+	}
+}
