@@ -119,7 +119,7 @@ func (k *checker) embedded(e *Embedded) {
 	k.ensure(e.Retention >= k.c.History, []string{"embedded.retention", "history"},
 		"%s is shorter than history, %s; allowed: history or more", show(e.Retention), show(k.c.History))
 	k.ensure(isAddress(e.ListenAddress), []string{"embedded.listen_address"},
-		"%q is not an address; allowed: HOST:PORT, such as 127.0.0.1:9095", e.ListenAddress)
+		"%q is not an address; allowed: HOST:PORT, such as 127.0.0.1:9096", e.ListenAddress)
 	k.within("embedded.scrape_interval", e.ScrapeInterval, time.Second, 2*time.Minute)
 	k.scrapeConfigs(&e.ScrapeConfigs, "embedded.scrape_configs")
 }

@@ -13,9 +13,9 @@ func (k *checker) fleet(f *Fleet, key string) {
 		k.expr(fmt.Sprintf("%s.exclude[%d]", key, i), e)
 	}
 	k.policy(&f.Policy, key+".policy")
-	fresh := f.Demand.Step + k.c.Interval
-	k.ensure(f.Policy.StaleAfter >= fresh, []string{key + ".policy.stale_after", key + ".demand.step", "interval"},
-		"%s is less than the step and one interval together, so that every observation would be stale; allowed: %s or more",
+	fresh := 2 * k.c.Interval
+	k.ensure(f.Policy.StaleAfter >= fresh, []string{key + ".policy.stale_after", "interval"},
+		"%s is less than two intervals, so that one late observation would be stale; allowed: %s or more",
 		show(f.Policy.StaleAfter), show(fresh))
 	k.ensure(len(f.Pools) > 0, []string{key + ".pools"}, "the list is empty; allowed: at least one pool")
 	names := map[string]int{}

@@ -37,7 +37,7 @@ func (e *Embedded) setDefaults() {
 	*e = Embedded{
 		Path:           "data",
 		Retention:      model.Duration(60 * day),
-		ListenAddress:  "127.0.0.1:9095",
+		ListenAddress:  "127.0.0.1:9096",
 		ScrapeInterval: model.Duration(15 * time.Second),
 	}
 }

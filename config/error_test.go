@@ -156,7 +156,7 @@ func TestEmbeddedErrors(t *testing.T) {
 	f("  path: ''\n  retention: 7d\n  listen_address: localhost\n  scrape_interval: 5m",
 		"f.yml:2: embedded.path: is empty; allowed: a string with content",
 		"f.yml:3: embedded.retention: 7d is shorter than history, 28d; allowed: history or more",
-		`f.yml:4: embedded.listen_address: "localhost" is not an address; allowed: HOST:PORT, such as 127.0.0.1:9095`,
+		`f.yml:4: embedded.listen_address: "localhost" is not an address; allowed: HOST:PORT, such as 127.0.0.1:9096`,
 		"f.yml:5: embedded.scrape_interval: 5m is out of range; allowed: 1s to 2m")
 	f("  scrape_configs: {job_name: a}",
 		"f.yml:2: embedded.scrape_configs: a mapping is not allowed; allowed: a list, each item a mapping as in scrape_configs of a Prometheus configuration file")
@@ -239,9 +239,8 @@ func TestFleetErrors(t *testing.T) {
 	f("    unit: cores", "    unit: cores\n    step: 1s",
 		"f.yml:7: fleets[0].demand.step: 28d in steps of 1s are 2419200 observations; allowed: at most 1000000, by a longer step or a shorter history")
 	f("    unit: cores", "    unit: cores\n    step: 0s", "f.yml:7: fleets[0].demand.step: 0s is out of range; allowed: 1s to 1h")
-	f("    unit: cores", "    unit: cores\n    step: 5m",
-		"f.yml:3: fleets[0].policy.stale_after: 5m is less than the step and one interval together, so that every observation would be stale; "+
-			"allowed: 6m or more")
+	f("    unit: cores", "    unit: cores\n  policy: {stale_after: 90s}",
+		"f.yml:7: fleets[0].policy.stale_after: 1m30s is less than two intervals, so that one late observation would be stale; allowed: 2m or more")
 	f("  pools:\n  - name: a\n    class: fixed\n    capacity: 2\n", "  pools: []\n", "f.yml:7: fleets[0].pools: the list is empty; allowed: at least one pool")
 }
 

@@ -132,7 +132,7 @@ func TestDefaults(t *testing.T) {
 }
 
 func TestDefaultsOfEmbedded(t *testing.T) {
-	want := Embedded{Path: "data", Retention: model.Duration(60 * day), ListenAddress: "127.0.0.1:9095", ScrapeInterval: model.Duration(15 * time.Second)}
+	want := Embedded{Path: "data", Retention: model.Duration(60 * day), ListenAddress: "127.0.0.1:9096", ScrapeInterval: model.Duration(15 * time.Second)}
 	f := func(section string) {
 		t.Helper()
 		got := *mustParse(t, edit(t, "prometheus: {}", section)).Embedded

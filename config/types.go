@@ -113,10 +113,11 @@ type Policy struct {
 	Kill bool `yaml:"kill"`
 	// Probability is that with which the demand is to be met: the one knob for risk, between 0 and 1.
 	Probability float64 `yaml:"probability"`
-	// StaleAfter is the age from which an observation is no longer the present demand; the last decision is then held. It is at least
-	// the step of the demand and one interval together.
+	// StaleAfter is the age from which an observation is no longer the present demand; nothing shrinks from then on. It is at
+	// least two intervals; where the step of the demand is longer than the interval, the age counts from the end of the step.
 	StaleAfter model.Duration `yaml:"stale_after"`
-	// Hold is how long after that the last decision is held before it decays to the reactive need, at most 7d.
+	// Hold is how long after that decisions go on without shrinking, at most 7d. Then none is made until the demand is observed again:
+	// the last one runs out after validity, and doors answer with an error.
 	Hold model.Duration `yaml:"hold"`
 	// Churn is the extra price of one stop and start, in time of an idle instance, at most 1d. A surplus instance is kept for its lead
 	// time, linger and churn together, the break-even time.
