@@ -1,0 +1,398 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/oklog/run"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/exporter-toolkit/web"
+
+	"github.com/forethought-autoscaler/forethought/adapter/externalmetrics"
+	"github.com/forethought-autoscaler/forethought/config"
+	"github.com/forethought-autoscaler/forethought/exporter"
+	"github.com/forethought-autoscaler/forethought/loop"
+	"github.com/forethought-autoscaler/forethought/series/embedded"
+	"github.com/forethought-autoscaler/forethought/series/prom"
+)
+
+// clock is what time it is, and how to wait until it is later.
+type clock interface {
+	Now() time.Time
+	Wait(ctx context.Context, until time.Time) error
+}
+
+// options say what an app serves and where.
+type options struct {
+	configFile string
+	// webAddress and webConfig are those of our own port; admin lets the kill switch be set there.
+	webAddress, webConfig string
+	admin                 bool
+	// external is where the external metrics API is served, empty for nowhere. Without cluster that must be loopback.
+	external string
+	cluster  *externalmetrics.Cluster
+	// embeddedAddress replaces the configured address of the embedded Prometheus where it is not empty.
+	embeddedAddress string
+	clock           clock
+	// speed is how much faster than the machine's the clock goes.
+	speed float64
+	log   *slog.Logger
+	// standing returns how the configured pools stand; nil leaves them as their queries say.
+	standing func(configured loop.Fleet, board *loop.Board) loop.Fleet
+	// begin is called when the embedded store is open and before anything reads it; it may be nil.
+	begin func(ctx context.Context, store *embedded.Server) error
+}
+
+// app is the whole program, listening and not yet running.
+type app struct {
+	options
+	registry *prometheus.Registry
+	config   *config.Reloader
+	board    *loop.Board
+	metrics  *loop.Metrics
+	kills    *killSwitches
+	store    *embedded.Server // nil without an embedded Prometheus
+
+	web, storeListener net.Listener
+	pages              *exporter.Server
+	external           *externalmetrics.Server // nil where the API is not served
+
+	reload  chan struct{} // asks for the running loop to be replaced by next
+	mu      sync.Mutex    // guards current, next and serialises reloads
+	current *turner
+	next    *turner
+
+	cleanups []func() error
+}
+
+// turner is a loop with the configuration that it was built from.
+type turner struct {
+	config *config.Config
+	loop   *loop.Loop
+}
+
+// newApp reads the configuration, opens the store, binds every address and builds the loop. What it began when something fails is ended
+// again.
+func newApp(ctx context.Context, o options) (a *app, err error) {
+	a = &app{options: o, registry: prometheus.NewRegistry(), reload: make(chan struct{}, 1)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.close())
+		}
+	}()
+	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
+	if a.config, err = config.NewReloader(o.configFile, checks(), a.registry, time.Now); err != nil {
+		return a, err
+	}
+	c, err := a.config.Load()
+	if err != nil {
+		return a, err
+	}
+	if a.web, err = a.listen(o.webAddress); err != nil {
+		return a, err
+	}
+	for _, step := range []func(context.Context, *config.Config) error{a.openStore, a.openLoop, a.openDoors} {
+		if err = step(ctx, c); err != nil {
+			return a, err
+		}
+	}
+	return a, nil
+}
+
+// cleanup registers what ends a thing that exists now. Clean-ups run in the opposite order.
+func (a *app) cleanup(f func() error) { a.cleanups = append(a.cleanups, f) }
+
+func (a *app) close() error {
+	var errs []error
+	for i := len(a.cleanups) - 1; i >= 0; i-- {
+		errs = append(errs, a.cleanups[i]())
+	}
+	a.cleanups = nil
+	return errors.Join(errs...)
+}
+
+func (a *app) listen(address string) (net.Listener, error) {
+	ln, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", address, err)
+	}
+	a.cleanup(func() error { // whoever serves it closes it too
+		if closeErr := ln.Close(); closeErr != nil && !errors.Is(closeErr, net.ErrClosed) {
+			return closeErr
+		}
+		return nil
+	})
+	return ln, nil
+}
+
+// openStore opens the embedded Prometheus where the configuration asks for one.
+func (a *app) openStore(ctx context.Context, c *config.Config) error {
+	if c.Embedded == nil {
+		return nil
+	}
+	address := c.Embedded.ListenAddress
+	if a.embeddedAddress != "" {
+		address = a.embeddedAddress
+	}
+	var err error
+	if a.storeListener, err = a.listen(address); err != nil {
+		return err
+	}
+	scrape := time.Duration(float64(c.Embedded.ScrapeInterval) / a.speed)
+	a.store, err = embedded.Open(embedded.Options{
+		Path: c.Embedded.Path, Retention: time.Duration(c.Embedded.Retention), ScrapeInterval: max(scrape, 100*time.Millisecond),
+		ScrapeConfigs: c.Embedded.ScrapeConfigs.YAML, Self: a.registry, Instance: a.web.Addr().String(),
+		Now: a.clock.Now, Registerer: a.registry, Log: a.log,
+	})
+	if err != nil {
+		return err
+	}
+	a.cleanup(a.store.Close)
+	if a.begin != nil {
+		return a.begin(ctx, a.store)
+	}
+	return nil
+}
+
+// openLoop builds the board and the loop that fills it.
+func (a *app) openLoop(ctx context.Context, c *config.Config) error {
+	var err error
+	if a.kills, err = openKillSwitches(c.Storage.Path); err != nil {
+		return err
+	}
+	if a.metrics, err = loop.NewMetrics(a.registry); err != nil {
+		return err
+	}
+	a.board = loop.NewBoard(fleetNames(c))
+	if a.current, err = a.build(c); err != nil {
+		return err
+	}
+	return a.current.loop.Announce(ctx)
+}
+
+// openDoors builds our own HTTP server and the external metrics API.
+func (a *app) openDoors(context.Context, *config.Config) error {
+	links, err := a.openExternal()
+	if err != nil {
+		return err
+	}
+	if a.store != nil {
+		links = append(links, exporter.Link{
+			Name: "Prometheus API", URL: "http://" + a.storeListener.Addr().String() + "/api/v1/query?query=up",
+			What: "the embedded Prometheus: point Grafana or promtool at this address",
+		})
+	}
+	o := exporter.Options{
+		Board: a.board, Gatherer: a.registry, Now: a.clock.Now, Log: a.log, Links: links, Version: version,
+		Healthy: a.healthy, Ready: a.ready, Reload: a.tryReload,
+	}
+	if a.admin {
+		o.Kill = a.kill
+	}
+	a.registry.MustRegister(exporter.NewCollector(a.board, a.clock.Now))
+	a.pages, err = exporter.New(o)
+	return err
+}
+
+func (a *app) openExternal() ([]exporter.Link, error) {
+	if a.options.external == "" {
+		return nil, nil
+	}
+	ln, err := a.listen(a.options.external)
+	if err != nil {
+		return nil, err
+	}
+	a.external, err = externalmetrics.New(externalmetrics.Options{
+		Board: a.board, Now: a.clock.Now, Log: a.log, Registerer: a.registry, Listener: ln, Cluster: a.cluster,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return []exporter.Link{{
+		Name: "external metrics", URL: a.external.URL(), What: "the Kubernetes external metrics API, which HPAs read",
+	}}, nil
+}
+
+// build makes a loop from a configuration. It changes nothing but the board's set of fleets, which keeps every snapshot.
+func (a *app) build(c *config.Config) (*turner, error) {
+	source, err := a.source(c)
+	if err != nil {
+		return nil, err
+	}
+	o := loop.Options{
+		Source: source, SourceName: source.String(), Fleet: loop.NewConfigured(source, poolSpecs(c)), Publisher: a.board, Interval: time.Duration(c.Interval),
+		Now: a.clock.Now, Log: a.log, Metrics: a.metrics, Killed: a.kills.all(),
+	}
+	if a.standing != nil {
+		o.Fleet = a.standing(o.Fleet, a.board)
+	}
+	for _, f := range c.Fleets {
+		o.Fleets = append(o.Fleets, fleetOptions(c, f))
+	}
+	l, err := loop.New(o)
+	if err != nil {
+		return nil, err
+	}
+	return &turner{config: c, loop: l}, nil
+}
+
+func (a *app) source(c *config.Config) (*prom.Source, error) {
+	o := prom.Options{Registerer: a.registry, Log: a.log, UserAgent: "forethought/" + version}
+	if c.Embedded != nil {
+		o.URL = "http://" + a.storeListener.Addr().String()
+	} else {
+		o.URL, o.HTTP, o.Timeout = c.Prometheus.URL, c.Prometheus.HTTPConfig, time.Duration(c.Prometheus.Timeout)
+		o.MaxPoints, o.Concurrency = c.Prometheus.MaxPoints, c.Prometheus.Concurrency
+	}
+	return prom.New(o)
+}
+
+// run serves until ctx ends or one part fails.
+func (a *app) run(ctx context.Context) error {
+	var g run.Group
+	actor := func(f func(ctx context.Context) error) {
+		own, cancel := context.WithCancel(ctx)
+		g.Add(func() error { return f(own) }, func(error) { cancel() })
+	}
+	actor(func(own context.Context) error { <-own.Done(); return nil })
+	if a.store != nil {
+		actor(a.store.Run)
+		actor(a.serveStore)
+	}
+	actor(a.turn)
+	actor(a.serveWeb)
+	if a.external != nil {
+		actor(a.external.Run)
+	}
+	return g.Run()
+}
+
+// turn makes turns. A reload ends the running loop and begins the next one where it left off.
+func (a *app) turn(ctx context.Context) error {
+	for {
+		a.mu.Lock()
+		l := a.current.loop
+		a.mu.Unlock()
+		own, cancel := context.WithCancel(ctx)
+		ended := make(chan error, 1)
+		go func() { ended <- l.Run(own, a.clock.Wait) }()
+		select {
+		case <-ctx.Done():
+			cancel()
+			return <-ended
+		case <-a.reload:
+			cancel()
+			<-ended
+			a.mu.Lock()
+			a.next.loop.Adopt(a.current.loop)
+			a.current = a.next
+			a.mu.Unlock()
+		}
+	}
+}
+
+// tryReload reads the configuration again. Everything that can fail is done before anything changes.
+func (a *app) tryReload() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	err := a.config.Reload(func(c *config.Config) error {
+		if err := refuseMove(a.current.config, c); err != nil {
+			return err
+		}
+		a.board.SetFleets(fleetNames(c))
+		next, err := a.build(c)
+		if err != nil {
+			a.board.SetFleets(fleetNames(a.current.config))
+			return err
+		}
+		a.next = next
+		return nil
+	})
+	if err != nil {
+		a.log.Error("configuration stays what it was", "file", a.configFile, "err", err)
+		return err
+	}
+	a.log.Info("configuration is read again", "file", a.configFile)
+	select {
+	case a.reload <- struct{}{}:
+	default: // the turning side has not yet taken the one before, and will take this one
+	}
+	return nil
+}
+
+func (a *app) kill(fleet string, on bool) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, ok := a.board.Snapshot(fleet); !ok {
+		return fmt.Errorf("no fleet %q", fleet)
+	}
+	if err := a.kills.set(fleet, on); err != nil {
+		return err
+	}
+	return a.current.loop.Kill(context.Background(), fleet, on)
+}
+
+// healthy says why the process should be restarted: turns have stopped.
+func (a *app) healthy() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.current.loop.Alive()
+}
+
+// ready says why the process should get no traffic: a fleet has not had its first turn. A fleet without a decision is no reason, since
+// the others still have theirs.
+func (a *app) ready() error {
+	var waiting []string
+	for _, s := range a.board.Snapshots() {
+		if s.Turn.IsZero() {
+			waiting = append(waiting, s.Fleet)
+		}
+	}
+	if len(waiting) > 0 {
+		return fmt.Errorf("the first turn has not ended of %d fleets, first %s", len(waiting), waiting[0])
+	}
+	return nil
+}
+
+func (a *app) serveStore(ctx context.Context) error {
+	srv := &http.Server{Handler: a.store.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	return serve(ctx, srv, func() error { return srv.Serve(a.storeListener) })
+}
+
+func (a *app) serveWeb(ctx context.Context) error {
+	srv := &http.Server{Handler: a.pages, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	flags := &web.FlagConfig{WebConfigFile: &a.webConfig}
+	return serve(ctx, srv, func() error { return web.Serve(a.web, srv, flags, a.log) })
+}
+
+// serve runs an HTTP server until ctx ends, and gives requests in flight five seconds to end.
+func serve(ctx context.Context, srv *http.Server, f func() error) error {
+	failed := make(chan error, 1)
+	go func() { failed <- f() }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	err := srv.Shutdown(end)
+	<-failed // http.ErrServerClosed
+	return err
+}
+
+// buildInfo is forethought_build_info.
+func buildInfo() prometheus.Collector {
+	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "forethought_build_info", Help: "The version that is running; the value is 1.",
+	}, []string{"version"})
+	g.WithLabelValues(version).Set(1)
+	return g
+}
