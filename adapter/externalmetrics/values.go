@@ -1,0 +1,97 @@
+package externalmetrics
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/forethought-autoscaler/forethought/pool"
+)
+
+func readDemand(_ query, s pool.Snapshot, _ map[string]string) (resource.Quantity, error) {
+	v, err := demandQuantity(s.Decision.Demand)
+	return v, unusable(s, err)
+}
+
+func readInstances(q query, s pool.Snapshot, chosen map[string]string) (resource.Quantity, error) {
+	plan := s.Decision.Effective()
+	n, ok := plan.Total(), len(plan.Targets) > 0
+	if q.pool != "" {
+		chosen[keyPool] = q.pool
+		n, ok = plan.Instances(q.pool)
+	}
+	if !ok {
+		return resource.Quantity{}, notFound("the decision of fleet %s is not about pool %q", s.Fleet, q.pool)
+	}
+	v, err := instancesQuantity(n)
+	return v, unusable(s, err)
+}
+
+func readForecast(q query, s pool.Snapshot, chosen map[string]string) (resource.Quantity, error) {
+	return readAhead(q, s, chosen, s.Decision.DemandAhead)
+}
+
+func readPeak(q query, s pool.Snapshot, chosen map[string]string) (resource.Quantity, error) {
+	return readAhead(q, s, chosen, s.Decision.PeakAhead)
+}
+
+// readAhead returns what ahead says for the horizon and probability of q, or for the fleet's own where q names none.
+func readAhead(q query, s pool.Snapshot, chosen map[string]string,
+	ahead func(time.Duration, float64) (float64, error),
+) (resource.Quantity, error) {
+	if q.probability == 0 {
+		q.probability = s.Probability
+	}
+	if q.horizon == 0 {
+		q.horizon = defaultHorizon(s)
+	}
+	if q.horizon <= 0 || !(q.probability > 0 && q.probability < 1) {
+		return resource.Quantity{}, badRequest("fleet %s has no horizon and probability of its own; name both", s.Fleet)
+	}
+	chosen[keyHorizon], chosen[keyProbability] = horizonText(q.horizon), probabilityText(q.probability)
+	d, err := ahead(q.horizon, q.probability)
+	if err != nil {
+		return resource.Quantity{}, noForecast(s, err)
+	}
+	v, err := demandQuantity(d)
+	return v, unusable(s, err)
+}
+
+// defaultHorizon returns the shortest of the fleet's horizons that covers the longest lead time of its pools, since what is asked for
+// now serves no earlier, and the longest horizon where none does. It is 0 for a fleet without horizons.
+func defaultHorizon(s pool.Snapshot) time.Duration {
+	if len(s.Horizons) == 0 {
+		return 0
+	}
+	var lead time.Duration
+	for _, p := range s.Pools {
+		lead = max(lead, p.LeadTime)
+	}
+	best := slices.Max(s.Horizons)
+	for _, h := range s.Horizons {
+		if h >= lead {
+			best = min(best, h)
+		}
+	}
+	return best
+}
+
+// noForecast says that the decision holds no forecast, or none as far ahead as asked.
+func noForecast(s pool.Snapshot, err error) error {
+	if short := (*pool.HorizonError)(nil); errors.As(err, &short) && short.Longest > 0 {
+		return badRequest("fleet %s: %v", s.Fleet, err)
+	}
+	return notFound("fleet %s has no forecast: %s", s.Fleet, s.Reason)
+}
+
+// unusable says that the number a decision holds must not be published.
+func unusable(s pool.Snapshot, err error) error {
+	if err == nil {
+		return nil
+	}
+	return apierrors.NewInternalError(fmt.Errorf("decision of fleet %s: %w", s.Fleet, err))
+}
