@@ -157,7 +157,7 @@ func (k *checker) probabilities() {
 }
 
 func (k *checker) probability(key string, p float64) {
-	k.ensure(p > 0 && p < 1, []string{key}, "%v is no probability to plan for; allowed: more than 0 and less than 1", p)
+	k.ensure(p >= 0.005 && p <= 0.999, []string{key}, "%v is no probability to plan for; allowed: 0.005 to 0.999, beyond which no quantile is kept", p)
 }
 
 // ascending reports each of n items that is not above the one before.

@@ -203,8 +203,8 @@ func TestTimeErrors(t *testing.T) {
 	f("horizons: [15d]", "horizons[0]: 15d is more than half the history; allowed: at most 14d")
 	f("horizons: [5m, 30m, 30m]", "horizons[2]: 30m comes after 30m; allowed: ascending, each once")
 	f("probabilities: []", "probabilities: the list is empty; allowed: at least one number between 0 and 1")
-	f("probabilities: [0, 1]", "probabilities[0]: 0 is no probability to plan for; allowed: more than 0 and less than 1",
-		"probabilities[1]: 1 is no probability to plan for; allowed: more than 0 and less than 1")
+	f("probabilities: [0, 1]", "probabilities[0]: 0 is no probability to plan for; allowed: 0.005 to 0.999, beyond which no quantile is kept",
+		"probabilities[1]: 1 is no probability to plan for; allowed: 0.005 to 0.999, beyond which no quantile is kept")
 	f("probabilities: [0.9, 0.5]", "probabilities[1]: 0.5 comes after 0.9; allowed: ascending, each once")
 	f("probabilities: [0.1, 0.5, 0.9, 0.99]", "probabilities: 4 probabilities at 3 horizons are 12 time series for every fleet; allowed: at most 9")
 	f("validity: 90s", "validity: 1m30s is shorter than two intervals, so that one slow turn leaves no decision; allowed: 2m or more")
@@ -252,7 +252,7 @@ func TestPolicyAndPoolErrors(t *testing.T) {
 		}
 		wantErrors(t, minimal+"  policy: {"+text+"}\n", want...)
 	}
-	policy("probability: 1", "probability: 1 is no probability to plan for; allowed: more than 0 and less than 1")
+	policy("probability: 1", "probability: 1 is no probability to plan for; allowed: 0.005 to 0.999, beyond which no quantile is kept")
 	policy("stale_after: 2d", "stale_after: 2d is out of range; allowed: at most 1d")
 	policy("hold: 8d, churn: 25h, linger: 25h", "hold: 8d is out of range; allowed: 0s to 7d",
 		"churn: 1d1h is out of range; allowed: 0s to 1d", "linger: 1d1h is out of range; allowed: 0s to 1d")

@@ -27,7 +27,7 @@ type Config struct {
 	// Horizons are how far ahead forecasts are shown on /metrics, ascending, each a whole multiple of the step of every demand, the
 	// last at most half the history. They do not limit what a decision or the external metrics API can ask for.
 	Horizons []model.Duration `yaml:"horizons"`
-	// Probabilities are those with which demand stays at or below the forecasts shown on /metrics, ascending, between 0 and 1. Horizons
+	// Probabilities are those with which demand stays at or below the forecasts shown on /metrics, ascending, 0.005 to 0.999. Horizons
 	// times probabilities are at most 9, since each pair is a time series for every fleet.
 	Probabilities []float64 `yaml:"probabilities"`
 	// Validity is how long a decision may be used, at least two intervals. A decision older than that disappears from every door.
@@ -111,7 +111,7 @@ type Policy struct {
 	Mode string `yaml:"mode" oneof:"shadow,act"`
 	// Kill is the kill switch: while it is true, doors answer with the reactive need.
 	Kill bool `yaml:"kill"`
-	// Probability is that with which the demand is to be met: the one knob for risk, between 0 and 1.
+	// Probability is that with which the demand is to be met: the one knob for risk, 0.005 to 0.999.
 	Probability float64 `yaml:"probability"`
 	// StaleAfter is the age from which an observation is no longer the present demand; nothing shrinks from then on. It is at
 	// least two intervals; where the step of the demand is longer than the interval, the age counts from the end of the step.
