@@ -150,12 +150,13 @@ func missing(q series.Query) series.Series {
 var refits = []time.Duration{6 * time.Hour, 2 * time.Hour, 30 * time.Minute, 5 * time.Minute}
 
 // boundary returns the grid point up to which a model is fitted: the last whole multiple of the time between two fits, shifted by an
-// amount that follows from the fleet's name so that fleets do not all fit at once. It follows from the history alone.
-func (h *history) boundary(fleet string) time.Time {
+// amount that follows from the fleet's name so that fleets do not all fit at once. It follows from the latest span of the history alone.
+func (h *history) boundary(fleet string, span time.Duration) time.Time {
 	y := h.learnt
+	known := min(y.End().Sub(h.first), span) // a process that has run for long holds more than one that just read its history
 	every := y.Step
 	for _, d := range refits {
-		if d > y.Step && y.End().Sub(h.first) >= 10*d {
+		if d > y.Step && known >= 10*d {
 			every = d
 			break
 		}

@@ -109,7 +109,7 @@ func (w *worker) guardedTurn(ctx context.Context, at time.Time) (s pool.Snapshot
 // has just begun holds the same model as one that has run for weeks; in between it is updated with each new observation.
 func (w *worker) learn(ctx context.Context) error {
 	h := w.history.learnt
-	if boundary := w.history.boundary(w.Name); w.model == nil || !boundary.Equal(w.fitted) {
+	if boundary := w.history.boundary(w.Name, w.History); w.model == nil || !boundary.Equal(w.fitted) {
 		model, err := w.Method.Fit(ctx, w.history.upTo(boundary, w.History))
 		if err != nil {
 			return fmt.Errorf("fit %s to %s: %w", w.Method.Name(), w.Name, err)
