@@ -148,7 +148,7 @@ func (a *app) openStore(ctx context.Context, c *config.Config) error {
 	scrape := time.Duration(float64(c.Embedded.ScrapeInterval) / a.speed)
 	a.store, err = embedded.Open(embedded.Options{
 		Path: c.Embedded.Path, Retention: time.Duration(c.Embedded.Retention), ScrapeInterval: max(scrape, 100*time.Millisecond),
-		ScrapeConfigs: c.Embedded.ScrapeConfigs.YAML, Self: a.registry, Instance: a.web.Addr().String(),
+		ScrapeConfigs: c.Embedded.ScrapeConfigs.YAML, Dir: c.Embedded.ScrapeConfigs.Dir, Self: a.registry, Instance: a.web.Addr().String(),
 		Now: a.clock.Now, Registerer: a.registry, Log: a.log,
 	})
 	if err != nil {

@@ -50,6 +50,8 @@ type Options struct {
 	// ScrapeConfigs is a YAML list in the form of Prometheus's scrape_configs; see CheckScrapeConfigs. It may be empty. Targets are
 	// scraped by the wall clock, whatever Now says.
 	ScrapeConfigs []byte
+	// Dir is the folder that relative names of files in ScrapeConfigs are relative to; the working directory where empty.
+	Dir string
 	// Self is gathered each ScrapeInterval while Run runs, without HTTP, and stored under job="forethought" and Instance. It may be nil.
 	Self prometheus.Gatherer
 	// Instance is the instance label of Self; "localhost" where empty.
@@ -161,6 +163,9 @@ func Open(o Options) (_ *Server, err error) {
 	}()
 	if s.config, err = parseScrapeConfigs(o.ScrapeConfigs, o.ScrapeInterval); err != nil {
 		return nil, err
+	}
+	for _, c := range s.config.ScrapeConfigs {
+		c.SetDirectory(o.Dir)
 	}
 	for _, open := range []func() error{s.openStore, s.openEngine, s.openScraper, s.openSelf, s.openMetrics} {
 		if err = open(); err != nil {

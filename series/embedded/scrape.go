@@ -18,8 +18,8 @@ import (
 )
 
 // CheckScrapeConfigs reports whether b is a YAML list in the form of Prometheus's scrape_configs that a Server can scrape. Errors name
-// the line of b. Of the ways to discover targets, static_configs and file_sd_configs are built in; relative paths of the latter start at
-// the working directory.
+// the line of b. Of the ways to discover targets, static_configs and file_sd_configs are built in; relative names of files in them are
+// relative to Options.Dir.
 func CheckScrapeConfigs(b []byte) error {
 	_, err := parseScrapeConfigs(b, DefaultScrapeInterval)
 	return err

@@ -66,7 +66,7 @@ func TestScrape(t *testing.T) {
   static_configs: [{targets: [%q], labels: {from: config}}]
 - job_name: listed
   file_sd_configs: [{files: [%q]}]
-`, address, file)})
+`, address, filepath.Base(file)), Dir: filepath.Dir(file)})
 	client := serve(t, s)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
