@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	dto "github.com/prometheus/client_model/go"
+)
+
+var (
+	rowOfMetric = regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| (gauge|counter|histogram) \\| ([^|]*) \\| (STABLE|EXPERIMENTAL) \\| (.*) \\|$")
+	inBackticks = regexp.MustCompile("`([a-z_]+)`")
+)
+
+// TestMetricsDoc compares METRICS.md with what a whole process exports: names, types, labels and help, in both directions.
+func TestMetricsDoc(t *testing.T) {
+	data, err := os.ReadFile("../../METRICS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := map[string][]string{}
+	for _, row := range rowOfMetric.FindAllStringSubmatch(string(data), -1) {
+		var labels []string
+		for _, l := range inBackticks.FindAllStringSubmatch(row[3], -1) {
+			labels = append(labels, l[1])
+		}
+		slices.Sort(labels)
+		documented[row[1]] = []string{row[2], strings.Join(labels, ","), row[5]}
+	}
+	exported := exportedMetrics(t)
+	for name, want := range exported {
+		if got := documented[name]; !slices.Equal(got, want) {
+			t.Errorf("METRICS.md says of %s %q, the program exports %q", name, got, want)
+		}
+	}
+	for name := range documented {
+		if exported[name] == nil {
+			t.Errorf("METRICS.md lists %s, which the program does not export", name)
+		}
+	}
+}
+
+// exportedMetrics runs a demo until it knows everything it can export, and returns type, labels and help by name.
+func exportedMetrics(t *testing.T) map[string][]string {
+	t.Helper()
+	a := startDemo(t, demoOptions{})
+	external(t, a, "forethought_pool_instances_desired", map[string]string{"fleet": "web"})
+	s, _ := a.board.Snapshot("web")
+	for m := range 6 { // until what was forecast a horizon ago for now is known
+		a.current.loop.Turn(context.Background(), s.Turn.Add(time.Duration(m+1)*time.Minute))
+	}
+	families, err := a.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string][]string{}
+	for _, f := range families {
+		name := f.GetName()
+		if !strings.HasPrefix(name, "forethought_") && !strings.HasPrefix(name, "prometheus_") {
+			continue
+		}
+		labels := map[string]bool{}
+		for _, l := range f.GetMetric()[0].GetLabel() {
+			labels[l.GetName()] = true
+		}
+		out[name] = []string{
+			strings.ToLower(f.GetType().String()), strings.Join(slices.Sorted(maps.Keys(labels)), ","), f.GetHelp(),
+		}
+	}
+	lint(t, families)
+	return out
+}
+
+func lint(t *testing.T, families []*dto.MetricFamily) {
+	t.Helper()
+	problems, err := promlint.NewWithMetricFamilies(families).Lint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		if strings.HasPrefix(p.Metric, "forethought_") {
+			t.Errorf("%s: %s", p.Metric, p.Text)
+		}
+	}
+}
+
+// TestFutureScramble makes the same turn on two histories that differ in what comes after it: not a byte of the decision may differ.
+func TestFutureScramble(t *testing.T) {
+	f := func(at time.Time) {
+		t.Helper()
+		history := func(seed float64) *fakeProm {
+			return &fakeProm{series: map[string]map[string]func(time.Time) float64{"demand": {"a": func(now time.Time) float64 {
+				if now.After(at) {
+					return 1e6 * seed
+				}
+				return wave(now)
+			}}}}
+		}
+		var decisions []string
+		for _, seed := range []float64{1, 2} {
+			a := serveOn(t, history(seed), "demand", "")
+			turn(a, at)
+			decisions = append(decisions, explanation(t, a))
+		}
+		if decisions[0] != decisions[1] {
+			t.Errorf("what comes after %s changes the decision:\n%s\n%s", at, decisions[0], decisions[1])
+		}
+		if !strings.Contains(decisions[0], "Instances:") {
+			t.Fatal(fmt.Errorf("no decision at %s", at))
+		}
+	}
+	for h := range 6 {
+		f(noon.Add(time.Duration(h) * 97 * time.Minute))
+	}
+}
