@@ -128,7 +128,7 @@ func (s *sizer) bounds(g *guards) {
 	}
 	if _, unmet := fill(s.in.Pools, s.target); full && unmet > 0 {
 		n := sum(s.counts)
-		g.add(GuardMaximum, "", n, n, "every pool is at its maximum; %.3g of a demand of %.3g is not served", unmet, s.target)
+		g.add(GuardMaximum, "", n, n, "every pool is at its maximum; %.0f of a demand of %.0f is not served", unmet, s.target)
 	}
 }
 

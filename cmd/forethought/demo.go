@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -250,12 +252,12 @@ func writeFleet(b *strings.Builder, s pool.Snapshot) {
 		fmt.Fprintf(b, "%s: %s: %s\n", s.Fleet, s.State, s.Reason)
 		return
 	}
-	fmt.Fprintf(b, "%s (%s, mode %s): demand is %.4g %s", s.Fleet, s.State, d.Mode, d.Demand, s.Unit)
+	fmt.Fprintf(b, "%s (%s, mode %s): demand is %s %s", s.Fleet, s.State, d.Mode, amount(d.Demand), s.Unit)
 	for _, h := range s.Horizons {
 		mid, err := d.DemandAhead(h, 0.5)
 		top, topErr := d.DemandAhead(h, s.Probability)
 		if errors.Join(err, topErr) == nil {
-			fmt.Fprintf(b, ", in %s likely %.4g and at most %.4g", model.Duration(h), mid, top)
+			fmt.Fprintf(b, ", in %s likely %s and at most %s", model.Duration(h), amount(mid), amount(top))
 		}
 	}
 	fmt.Fprintf(b, " (probability %g, method %s)\n", s.Probability, d.Forecast.Method)
@@ -270,6 +272,15 @@ func writeFleet(b *strings.Builder, s pool.Snapshot) {
 	fmt.Fprintf(b, "  why: %s\n", why(d))
 }
 
+// amount prints a demand with four digits at least, and never with an exponent.
+func amount(v float64) string {
+	digits := 0
+	if v > 0 && v < 1000 {
+		digits = max(0, 3-int(math.Floor(math.Log10(v))))
+	}
+	return strconv.FormatFloat(v, 'f', min(digits, 6), 64)
+}
+
 // why says in one sentence which window the plan follows.
 func why(d pool.Decision) string {
 	var longest pool.Sizing
@@ -278,8 +289,8 @@ func why(d pool.Decision) string {
 			longest = z
 		}
 	}
-	text := fmt.Sprintf("an instance asked for now serves in %s, when demand may reach %.4g; one let go is missed where it may reach %.4g within %s",
-		model.Duration(longest.LeadTime), longest.AddDemand, longest.KeepDemand, model.Duration(longest.LeadTime+longest.Hold))
+	text := fmt.Sprintf("an instance asked for now serves in %s, when demand may reach %s; one let go is missed where it may reach %s within %s",
+		model.Duration(longest.LeadTime), amount(longest.AddDemand), amount(longest.KeepDemand), model.Duration(longest.LeadTime+longest.Hold))
 	for _, g := range d.Guards {
 		text += fmt.Sprintf("; %s: %s", g.Name, g.Reason)
 	}
