@@ -1,0 +1,128 @@
+// Package selection turns several forecasting methods into one: it lets each forecast from rolling origins inside the history, weights
+// them by how well they did at each horizon, and calibrates the combination's intervals on its own errors.
+//
+// Nothing about the combination is fixed beforehand but its rules. The methods are fitted on the history up to a cut, rolled through
+// what came after it, scored there, and then fitted again on all of it. What is reported as a score was not used to calibrate itself:
+// the window is split into blocks, and each block is scored with what the others say.
+package selection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/forethought-autoscaler/forethought/forecast"
+	"github.com/forethought-autoscaler/forethought/series"
+)
+
+// Auto is a forecast.Method that combines others. Methods, Fallback and Horizon are required.
+type Auto struct {
+	// Methods are the members to choose from. Their names must differ. A member that returns a *forecast.TooShortError takes no part.
+	Methods []forecast.Method
+	// Fallback forecasts while the history is too short to compare methods. It must need one observation only.
+	Fallback forecast.Method
+	// Benchmarks names the members that are the seasonal naive methods, longest season first. The first that the history allows scales
+	// the scores; while it allows none the selection is Limited.
+	Benchmarks []string
+	// Horizon is the number of steps for which errors are measured. Forecasts beyond it widen with the square root of the horizon.
+	Horizon int
+	// Origins bounds the number of rolling origins; 0 means 192.
+	Origins int
+}
+
+// Name returns "auto".
+func (Auto) Name() string { return "auto" }
+
+// validate refuses an Auto that cannot work, by the field's name.
+func (a Auto) validate() error {
+	switch {
+	case len(a.Methods) == 0:
+		return errors.New("selection: Auto.Methods is empty")
+	case a.Fallback == nil:
+		return errors.New("selection: Auto.Fallback is nil")
+	case a.Horizon < 1:
+		return fmt.Errorf("selection: Auto.Horizon is %d, want at least 1", a.Horizon)
+	case a.Origins < 0:
+		return fmt.Errorf("selection: Auto.Origins is %d, want 0 or more", a.Origins)
+	}
+	seen := map[string]bool{}
+	for _, m := range a.Methods {
+		if seen[m.Name()] {
+			return fmt.Errorf("selection: Auto.Methods holds %q twice", m.Name())
+		}
+		seen[m.Name()] = true
+	}
+	return nil
+}
+
+const (
+	defaultOrigins = 256
+	// The window in which methods are compared is the last third of the history, a week at most.
+	windowShare = 3
+	windowMost  = 14 * 24 * time.Hour
+	// windowLeast is the number of steps below which nothing can be compared.
+	windowLeast = 12
+)
+
+// Fit returns a *forecast.TooShortError only where y holds no observation at all.
+func (a Auto) Fit(ctx context.Context, y series.Series) (forecast.Model, error) {
+	if err := a.validate(); err != nil {
+		return nil, err
+	}
+	if y.Present() == 0 {
+		return nil, &forecast.TooShortError{Method: a.Name(), Need: 1, Have: 0}
+	}
+	if y.Step <= 0 {
+		return nil, fmt.Errorf("selection: series %s has step %s", y.Key, y.Step)
+	}
+	scale := forecast.ScaleOf(y.Values)
+	y = forecast.WithoutOutages(scale.Scaled(y))
+	r, err := a.roll(ctx, y)
+	if err != nil {
+		return nil, err
+	}
+	return a.fitCombination(ctx, y, scale, r)
+}
+
+// fitCombination weights, calibrates and fits again the members of r that have a weight. Where there is
+// none, the fallback forecasts.
+func (a Auto) fitCombination(ctx context.Context, y series.Series, scale forecast.Scale, r *rolling) (forecast.Model, error) {
+	if len(r.members) == 0 {
+		return a.fitFallback(ctx, y, scale, r)
+	}
+	w := weigh(r)
+	m := newModel(y, scale)
+	m.weights = w
+	m.calibration = calibrate(r, w)
+	m.selection = a.explain(y, scale, r, w)
+	for i, meth := range r.members {
+		if !w.uses(i) {
+			m.members = append(m.members, nil)
+			continue
+		}
+		fitted, err := meth.Fit(ctx, y.Slice(r.first, y.Len()))
+		var short *forecast.TooShortError
+		if errors.As(err, &short) { // more features than gaps leave room for
+			return a.fitCombination(ctx, y, scale, r.without(i))
+		}
+		if err != nil {
+			return nil, fmt.Errorf("fit %s on all of %s: %w", meth.Name(), y.Key, err)
+		}
+		m.members = append(m.members, fitted)
+	}
+	m.name = m.selection.Method
+	return m, nil
+}
+
+// fitFallback fits the fallback and nothing else.
+func (a Auto) fitFallback(ctx context.Context, y series.Series, scale forecast.Scale, r *rolling) (forecast.Model, error) {
+	fitted, err := a.Fallback.Fit(ctx, y)
+	if err != nil {
+		return nil, fmt.Errorf("fit %s as the fallback for %s: %w", a.Fallback.Name(), y.Key, err)
+	}
+	m := newModel(y, scale)
+	m.members, m.weights, m.name = []forecast.Model{fitted}, single(), a.Fallback.Name()
+	m.selection = a.explain(y, scale, r, m.weights)
+	return m, nil
+}

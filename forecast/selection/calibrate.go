@@ -1,0 +1,255 @@
+package selection
+
+import (
+	"math"
+	"slices"
+
+	"github.com/forethought-autoscaler/forethought/forecast"
+)
+
+// spreadKind is how the spread of the errors depends on the forecast. Which one holds is chosen by score.
+type spreadKind int
+
+const (
+	constantSpread spreadKind = iota
+	rootSpread                // as the square root of the level, like counts
+	levelSpread               // in proportion to the level
+	memberSpread              // in proportion to the members' own 80 % intervals
+	spreadKinds
+)
+
+// levelFloor keeps the spread of rootSpread and levelSpread from vanishing: the share of the mean forecast below which the level does
+// not count as lower.
+const levelFloor = 0.1
+
+// memberFloor does the same for memberSpread.
+const memberFloor = 0.02
+
+// calibration turns the combination's median and spread into calibrated quantiles.
+type calibration struct {
+	kind  spreadKind
+	floor float64
+	// least is the standard deviation of a normal error that is added to all others.
+	least  float64
+	normal forecast.Grid
+	// sigma[h] is the mean absolute error of step h+1 over the spread, smoothed over neighbouring steps.
+	sigma []float64
+	// shape[b] holds the errors of bucket b over spread and sigma as quantiles.
+	shape []forecast.Grid
+	// order[h] lists the origins by their error at step h+1, smallest first: the dependence between steps that sample paths keep.
+	order [][]int32
+}
+
+// said is the combination's median and its distances to the 90 % and 10 % quantiles, at one origin and step.
+type said struct{ mid, up, down float64 }
+
+// combine blends what the members said at the rolling origins.
+func combine(r *rolling, w weights) [][]said {
+	share := make([][]float64, len(r.members))
+	for i := range share {
+		share[i] = make([]float64, r.reach)
+		for h := range r.reach {
+			share[i][h] = w.at(i, h+1)
+		}
+	}
+	out := make([][]said, len(r.at))
+	for o := range out {
+		out[o] = make([]said, r.reach)
+		for i := range r.members {
+			for h := range r.reach {
+				if s := share[i][h]; s > 0 {
+					out[o][h].mid += s * r.mid[i][o][h]
+					out[o][h].up += s * (r.high[i][o][h] - r.mid[i][o][h])
+					out[o][h].down += s * (r.mid[i][o][h] - r.low[i][o][h])
+				}
+			}
+		}
+	}
+	return out
+}
+
+// spread returns the divisor that makes errors alike, for errors above or below the median.
+func (k spreadKind) spread(s said, above bool, floor float64) float64 {
+	switch k {
+	case rootSpread:
+		return math.Sqrt(max(s.mid, floor))
+	case levelSpread:
+		return max(s.mid, floor)
+	case memberSpread:
+		if above {
+			return max(s.up, memberFloor*floor)
+		}
+		return max(s.down, memberFloor*floor)
+	default:
+		return 1
+	}
+}
+
+// calibrate measures the combination's errors on the rolling origins.
+func calibrate(r *rolling, w weights) *calibration {
+	f := combine(r, w)
+	best, bestScore := constantSpread, math.Inf(1)
+	for k := range spreadKinds {
+		if s := crossScore(r, f, k, nil); s.quantile < bestScore {
+			best, bestScore = k, s.quantile
+		}
+	}
+	all := make([]bool, len(r.at))
+	c := measure(r, f, best, all)
+	c.order = errorOrder(r, f, c)
+	return c
+}
+
+// standard returns the error of s when y came, over its spread.
+func (c *calibration) standard(s said, y float64) float64 {
+	return (y - s.mid) / c.kind.spread(s, y > s.mid, c.floor)
+}
+
+// measure calibrates on the origins that are not held out.
+func measure(r *rolling, f [][]said, kind spreadKind, held []bool) *calibration {
+	c := &calibration{kind: kind, floor: floorOf(f), normal: forecast.NormalGrid()}
+	if c.least = leastWidth * c.floor / levelFloor; c.floor <= math.SmallestNonzeroFloat64 {
+		c.least = leastWidth
+	}
+	mean := make([]float64, r.reach)
+	count := make([]float64, r.reach)
+	for o, actual := range r.actual {
+		if held[o] {
+			continue
+		}
+		for h, y := range actual {
+			if !math.IsNaN(y) {
+				mean[h] += math.Abs(c.standard(f[o][h], y))
+				count[h]++
+			}
+		}
+	}
+	c.sigma = smoothed(mean, count)
+	for b := range bucketsOf(r.reach) {
+		from, to := bounds(b, r.reach)
+		c.shape = append(c.shape, shapeOf(r, f, c, held, from, to))
+	}
+	return c
+}
+
+// floorOf returns the level below which spreads do not shrink further.
+func floorOf(f [][]said) float64 {
+	var sum float64
+	n := 0
+	for _, row := range f {
+		for _, s := range row {
+			sum += s.mid
+			n++
+		}
+	}
+	return max(levelFloor*sum/float64(n), math.SmallestNonzeroFloat64)
+}
+
+const (
+	// smallestSigma keeps divisions by sigma defined.
+	smallestSigma = 1e-200
+	// leastWidth keeps the intervals of a demand that never changed from having no width: the least spread as a share of the forecast or
+	// the mean of all forecasts, and, where that is zero, of the scale.
+	leastWidth = 1e-6
+)
+
+// smoothed returns sum/count averaged over the steps within a quarter of each step's own distance.
+func smoothed(sum, count []float64) []float64 {
+	out := make([]float64, len(sum))
+	for h := range out {
+		var s, n float64
+		reach := (h + 1) / 4
+		for k := max(0, h-reach); k <= min(len(sum)-1, h+reach); k++ {
+			s += sum[k]
+			n += count[k]
+		}
+		out[h] = smallestSigma
+		if n > 0 {
+			out[h] = max(s/n, smallestSigma)
+		} else if h > 0 {
+			out[h] = out[h-1]
+		}
+	}
+	return out
+}
+
+// shapeOf returns the distribution of the standardised errors of the steps from..to, spread by the finite-sample correction of split
+// conformal prediction: of n errors, probability p is answered at (n+1)p (Vovk, Gammerman and Shafer 2005; n counts origins, because
+// the errors of one origin depend on each other). Their median is taken out: what the members' medians were biased by in the window
+// is rather drift than a property of the demand.
+func shapeOf(r *rolling, f [][]said, c *calibration, held []bool, from, to int) forecast.Grid {
+	var z []float64
+	n := 0
+	for o, actual := range r.actual {
+		if held[o] {
+			continue
+		}
+		n++
+		for h := from - 1; h < to; h++ {
+			if y := actual[h]; !math.IsNaN(y) {
+				z = append(z, c.standard(f[o][h], y)/c.sigma[h])
+			}
+		}
+	}
+	if len(z) == 0 {
+		return forecast.NormalGrid()
+	}
+	s := forecast.NewSample(z)
+	grid := forecast.Grid(forecast.GridProbabilities())
+	for i, p := range grid {
+		q := 0.5 + (p-0.5)*(1+1/float64(n))
+		grid[i] = s.Quantile(min(max(q, 0), 1))
+	}
+	mid := s.Quantile(0.5)
+	for i := range grid {
+		grid[i] -= mid
+	}
+	return grid
+}
+
+// errorOrder sorts the origins by their standardised error at each step. A missing error counts as none.
+func errorOrder(r *rolling, f [][]said, c *calibration) [][]int32 {
+	order := make([][]int32, r.reach)
+	z := make([]float64, len(r.at))
+	for h := range order {
+		order[h] = make([]int32, len(r.at))
+		for o := range r.at {
+			order[h][o], z[o] = int32(o), 0
+			if y := r.actual[o][h]; !math.IsNaN(y) {
+				z[o] = c.standard(f[o][h], y)
+			}
+		}
+		slices.SortStableFunc(order[h], func(a, b int32) int {
+			switch {
+			case z[a] < z[b]:
+				return -1
+			case z[a] > z[b]:
+				return 1
+			}
+			return 0
+		})
+	}
+	return order
+}
+
+// quantiles returns the calibrated distribution of step h, far steps after the last observation, given what the combination says.
+func (c *calibration) quantiles(s said, far int) forecast.Grid {
+	n := len(c.sigma)
+	sigma := c.sigma[min(far, n)-1]
+	if far > n {
+		sigma *= math.Sqrt(float64(far) / float64(n))
+	}
+	shape := c.shape[min(bucketOf(far), len(c.shape)-1)]
+	above, below := sigma*c.kind.spread(s, true, c.floor), sigma*c.kind.spread(s, false, c.floor)
+	least := max(c.least, leastWidth*s.mid)
+	g := make(forecast.Grid, len(shape))
+	for i, u := range shape {
+		g[i] = s.mid + least*c.normal[i]
+		if u > 0 {
+			g[i] += u * above
+		} else {
+			g[i] += u * below
+		}
+	}
+	return g
+}

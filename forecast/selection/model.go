@@ -1,0 +1,140 @@
+package selection
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/forethought-autoscaler/forethought/forecast"
+	"github.com/forethought-autoscaler/forethought/series"
+)
+
+// model is a fitted Auto. Its members run at the scale; so do weights and calibration.
+type model struct {
+	name  string
+	key   series.Key
+	unit  series.Unit
+	step  time.Duration
+	end   time.Time
+	scale forecast.Scale
+	gap   int // how many of the latest observations are missing
+
+	members     []forecast.Model // nil where a member has no weight
+	weights     weights
+	calibration *calibration // nil where the sole member's own distribution is used
+	selection   forecast.Selection
+}
+
+// newModel returns a model at the end of y, without members.
+func newModel(y series.Series, scale forecast.Scale) *model {
+	m := &model{key: y.Key, unit: y.Unit, step: y.Step, end: y.End(), scale: scale}
+	for i := y.Len() - 1; i >= 0 && math.IsNaN(y.Values[i]); i-- {
+		m.gap++
+	}
+	return m
+}
+
+// Selection implements forecast.Explainer. The caller owns the scores.
+func (m *model) Selection() forecast.Selection {
+	s := m.selection
+	s.Scores = slices.Clone(s.Scores)
+	return s
+}
+
+// Update tells every member the next observation.
+func (m *model) Update(y float64) {
+	m.end = m.end.Add(m.step)
+	y = m.scale.In(y)
+	if math.IsNaN(y) {
+		m.gap++
+	} else {
+		m.gap = 0
+	}
+	for _, member := range m.members {
+		if member != nil {
+			member.Update(y)
+		}
+	}
+}
+
+// Forecast returns calibrated distributions of the next h steps. After a gap the errors are those of as many steps more.
+func (m *model) Forecast(h int) forecast.Forecast {
+	f := forecast.Forecast{Key: m.key, Unit: m.unit, Method: m.name, Origin: m.end, Step: m.step, Steps: make([]forecast.Distribution, h)}
+	for k, g := range m.quantiles(h) {
+		f.Steps[k] = g
+	}
+	return f
+}
+
+// quantiles returns the distributions of the next h steps in the unit of the demand.
+func (m *model) quantiles(h int) []forecast.Grid {
+	out := make([]forecast.Grid, h)
+	if m.calibration == nil {
+		for k, d := range m.members[0].Forecast(h).Steps {
+			out[k] = m.outward(forecast.Compact(d))
+		}
+		return out
+	}
+	for k, s := range m.say(h) {
+		out[k] = m.outward(m.calibration.quantiles(s, k+1+m.gap))
+	}
+	return out
+}
+
+// outward brings quantiles back to the unit of the demand, in place: finite, not negative and not crossing.
+func (m *model) outward(g forecast.Grid) forecast.Grid {
+	for i, v := range g {
+		g[i] = m.scale.Out(v)
+		if i > 0 {
+			g[i] = max(g[i], g[i-1])
+		}
+	}
+	return g
+}
+
+// say blends the members' medians and spreads.
+func (m *model) say(h int) []said {
+	out := make([]said, h)
+	for i, member := range m.members {
+		if member == nil {
+			continue
+		}
+		for k, d := range member.Forecast(h).Steps {
+			if w := m.weights.at(i, k+1+m.gap); w > 0 {
+				mid := d.Quantile(0.5)
+				out[k].mid += w * mid
+				if m.calibration.kind == memberSpread {
+					out[k].up += w * (d.Quantile(0.9) - mid)
+					out[k].down += w * (mid - d.Quantile(0.1))
+				}
+			}
+		}
+	}
+	return out
+}
+
+// Simulate implements forecast.Simulator. It draws whole error paths of the rolling origins and gives them, step by step and rank by
+// rank, the values of the forecast's quantiles (the Schaake shuffle of Clark et al. 2004): the paths' marginals are the forecast's, and
+// their dependence between steps is that of the errors that were made.
+func (m *model) Simulate(h, n int, seed uint64) [][]float64 {
+	paths := matrix(n, h)
+	rng := rand.New(rand.NewPCG(seed, 0x5851f42d4c957f2d))
+	var origins int
+	var order [][]int32
+	if m.calibration != nil {
+		order = m.calibration.order
+		origins = len(order[0])
+	}
+	ranks := newRanks(rng, n, origins)
+	for k, g := range m.quantiles(h) {
+		var by []int32
+		if order != nil {
+			by = order[min(k, len(order)-1)]
+		}
+		for rank, i := range ranks.at(by) {
+			paths[i][k] = g.Quantile((float64(rank) + 0.5) / float64(n))
+		}
+	}
+	return paths
+}

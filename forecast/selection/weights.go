@@ -1,0 +1,150 @@
+package selection
+
+import (
+	"math"
+	"slices"
+)
+
+// bucketEnds are the last steps of the horizon buckets in which members are weighted: 1, 2-6, 7-24, 25-72 and beyond. What forecasts
+// well differs by how far ahead: smoothing at first, seasons later.
+var bucketEnds = []int{1, 6, 24, 72, math.MaxInt}
+
+// bucketOf returns the bucket of step h.
+func bucketOf(h int) int {
+	i, _ := slices.BinarySearch(bucketEnds, h)
+	return i
+}
+
+// bucketsOf returns how many buckets a horizon of n steps touches.
+func bucketsOf(n int) int { return bucketOf(n) + 1 }
+
+// bounds returns the first and last step of bucket b within n steps.
+func bounds(b, n int) (from, to int) {
+	from = 1
+	if b > 0 {
+		from = bucketEnds[b-1] + 1
+	}
+	return from, min(bucketEnds[b], n)
+}
+
+// weights holds, by bucket and member, shares that sum to one in each bucket.
+type weights struct {
+	byBucket [][]float64
+	// reach is the number of steps that the last bucket was measured over.
+	reach int
+}
+
+// single is the weights of a sole member.
+func single() weights { return weights{byBucket: [][]float64{{1}}, reach: 1} }
+
+// uses reports whether member i has a weight in any bucket.
+func (w weights) uses(i int) bool {
+	return slices.ContainsFunc(w.byBucket, func(b []float64) bool { return b[i] > 0 })
+}
+
+// at returns the weight of member i at step h, between bucket centres interpolated in the logarithm of the step, so that a path does
+// not jump where a bucket ends.
+func (w weights) at(i, h int) float64 {
+	x := math.Log(float64(h))
+	var before float64
+	for b := range w.byBucket {
+		from, to := bounds(b, w.reach)
+		c := 0.5 * (math.Log(float64(from)) + math.Log(float64(max(from, to))))
+		if x <= c {
+			if b == 0 {
+				return w.byBucket[0][i]
+			}
+			t := (x - before) / (c - before)
+			return w.byBucket[b-1][i] + t*(w.byBucket[b][i]-w.byBucket[b-1][i])
+		}
+		before = c
+	}
+	return w.byBucket[len(w.byBucket)-1][i]
+}
+
+// overall returns the member weights averaged over the buckets.
+func (w weights) overall() []float64 {
+	sum := make([]float64, len(w.byBucket[0]))
+	for _, b := range w.byBucket {
+		for i, v := range b {
+			sum[i] += v / float64(len(w.byBucket))
+		}
+	}
+	return sum
+}
+
+const (
+	// weightPower is p in weight = error^-p. Over ten members of one quality powers 2 to 4 do best (M4 hourly); a large one suits few
+	// members that differ much, as a last value and a seasonal regression do.
+	weightPower = 10
+	// weightMembers bounds how many members share a bucket, and weightReach how much worse than the best one may be.
+	weightMembers = 4
+	weightReach   = 1.2
+)
+
+// recencyHalf is the share of the window after which an error counts half as much.
+const recencyHalf = 0.5
+
+// weigh scores the members' medians on the rolling origins and turns the scores into weights.
+func weigh(r *rolling) weights {
+	w := weights{reach: r.reach}
+	for b := range bucketsOf(r.reach) {
+		errs := make([]float64, len(r.members))
+		for i := range r.members {
+			errs[i] = r.meanError(b, func(o, h int) float64 { return r.mid[i][o][h] })
+		}
+		w.byBucket = append(w.byBucket, softWeights(errs))
+	}
+	return w
+}
+
+// meanError returns the mean absolute error in bucket b of a forecast, NaN where nothing came to compare it with.
+func (r *rolling) meanError(b int, f func(o, h int) float64) float64 {
+	from, to := bounds(b, r.reach)
+	var sum, n float64
+	for o, actual := range r.actual {
+		w := math.Exp2(-float64(len(r.at)-1-o) / (recencyHalf * float64(len(r.at))))
+		for h := from - 1; h < to; h++ {
+			if y := actual[h]; !math.IsNaN(y) {
+				sum += w * math.Abs(y-f(o, h))
+				n += w
+			}
+		}
+	}
+	return sum / n
+}
+
+// softWeights turns errors into weights: error^-p among the best few, normalised.
+func softWeights(errs []float64) []float64 {
+	w := make([]float64, len(errs))
+	best := slices.Min(errs)
+	if math.IsNaN(best) || best == 0 {
+		for i, e := range errs {
+			if math.IsNaN(best) || e == best {
+				w[i] = 1
+			}
+		}
+		return normalise(w)
+	}
+	order := slices.Clone(errs)
+	slices.Sort(order)
+	limit := min(best*weightReach, order[min(len(order), weightMembers)-1])
+	for i, e := range errs {
+		if e <= limit {
+			w[i] = math.Pow(best/e, weightPower)
+		}
+	}
+	return normalise(w)
+}
+
+// normalise divides by the sum, in place.
+func normalise(w []float64) []float64 {
+	var sum float64
+	for _, v := range w {
+		sum += v
+	}
+	for i := range w {
+		w[i] /= sum
+	}
+	return w
+}
