@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 
 	promconfig "github.com/prometheus/common/config"
@@ -61,7 +62,7 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
 		d.wrong(n, v.Type(), path)
 		return
 	}
-	if s, ok := v.Addr().Interface().(selfDecoder); ok {
+	if s, ok := reflect.TypeAssert[selfDecoder](v.Addr()); ok {
 		s.decode(d, n, path)
 		return
 	}
@@ -69,17 +70,17 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
 		d.scalar(n, v, path, decode)
 		return
 	}
-	switch k := v.Kind(); {
-	case k == reflect.Pointer:
+	switch k := v.Kind(); k {
+	case reflect.Pointer:
 		elem := reflect.New(v.Type().Elem())
 		applyDefaults(elem.Elem())
 		v.Set(elem)
 		d.value(n, elem.Elem(), path)
-	case k == reflect.Struct:
+	case reflect.Struct:
 		d.section(n, v, path)
-	case k == reflect.Slice:
+	case reflect.Slice:
 		d.list(n, v, path)
-	case k == reflect.Map:
+	case reflect.Map:
 		d.table(n, v, path)
 	default:
 		d.anything(n, v, path)
@@ -164,17 +165,15 @@ func (d *decoder) word(f field, v reflect.Value, path string) {
 		return
 	}
 	got := v.FieldByIndex(f.index).String()
-	for _, w := range f.oneOf {
-		if got == w {
-			return
-		}
+	if slices.Contains(f.oneOf, got) {
+		return
 	}
 	d.add(path, "unknown %s %q; allowed: %s", f.name, got, strings.Join(f.oneOf, ", "))
 }
 
 // validate runs the type's own rules, those of the http_config that prometheus/common defines, unless a part of it is wrong already.
 func (d *decoder) validate(v reflect.Value, path string) {
-	if rules, ok := v.Addr().Interface().(interface{ Validate() error }); ok && d.clean(path) {
+	if rules, ok := reflect.TypeAssert[interface{ Validate() error }](v.Addr()); ok && d.clean(path) {
 		if err := rules.Validate(); err != nil {
 			d.add(path, "%v", err)
 		}

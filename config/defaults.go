@@ -69,7 +69,7 @@ func applyDefaults(v reflect.Value) {
 			applyDefaults(v.Field(i))
 		}
 	}
-	if d, ok := v.Addr().Interface().(defaulter); ok {
+	if d, ok := reflect.TypeAssert[defaulter](v.Addr()); ok {
 		d.setDefaults()
 	}
 }

@@ -136,16 +136,16 @@ func docTypeOf(t reflect.Type) string {
 	case reflect.TypeFor[ScrapeConfigs]():
 		return "list of scrape configurations"
 	}
-	switch k := t.Kind(); {
-	case k == reflect.Slice:
+	switch k := t.Kind(); k {
+	case reflect.Slice:
 		return strings.Replace("list of "+docTypeOf(t.Elem())+"s", "PromQLs", "PromQL", 1)
-	case k == reflect.Struct || k == reflect.Pointer:
+	case reflect.Struct, reflect.Pointer:
 		return "section"
-	case k == reflect.Bool:
+	case reflect.Bool:
 		return "true or false"
-	case k == reflect.Int:
+	case reflect.Int:
 		return "whole number"
-	case k == reflect.Float64:
+	case reflect.Float64:
 		return "number"
 	}
 	return "string"
@@ -170,7 +170,7 @@ func (f field) docDefault(v reflect.Value) string {
 }
 
 func docValue(v reflect.Value) string {
-	if d, ok := v.Interface().(model.Duration); ok {
+	if d, ok := reflect.TypeAssert[model.Duration](v); ok {
 		return show(d)
 	}
 	if v.Kind() != reflect.Slice {

@@ -22,8 +22,7 @@ type field struct {
 // fieldsOf returns the keys of a struct type in their order, and the index of its map for all other keys, nil where it has none. Keys
 // that end in _ref are left out: they name a secret of a secret manager, and there is none here.
 func fieldsOf(t reflect.Type) (fields []field, rest []int) {
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 		switch {
 		case !f.IsExported() || name == "-" || strings.HasSuffix(name, "_ref"):

@@ -27,14 +27,14 @@ func scalarOf(v reflect.Value) scalarDecoder {
 	case Expr:
 		return decodeExpr
 	}
-	switch k := v.Kind(); {
-	case k == reflect.String:
+	switch k := v.Kind(); k {
+	case reflect.String:
 		return decodeString
-	case k == reflect.Bool:
+	case reflect.Bool:
 		return decodeBool
-	case k == reflect.Int:
+	case reflect.Int:
 		return decodeInt
-	case k == reflect.Float64:
+	case reflect.Float64:
 		return decodeFloat
 	}
 	return nil
@@ -44,7 +44,7 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string, decode scal
 	if isPlain(n) && decode(n, v) {
 		return
 	}
-	if _, hidden := v.Interface().(promconfig.URL); hidden && isPlain(n) {
+	if _, hidden := reflect.TypeAssert[promconfig.URL](v); hidden && isPlain(n) {
 		d.add(path, "the value is not allowed; allowed: %s", formOf(v.Type()))
 		return
 	}
@@ -130,7 +130,7 @@ func (f field) form() string {
 // formOf describes the values of a type.
 func formOf(t reflect.Type) string {
 	zero := reflect.New(t)
-	if s, ok := zero.Interface().(selfDecoder); ok {
+	if s, ok := reflect.TypeAssert[selfDecoder](zero); ok {
 		return s.form()
 	}
 	switch zero.Elem().Interface().(type) {
@@ -143,20 +143,20 @@ func formOf(t reflect.Type) string {
 	case Expr:
 		return "a PromQL expression"
 	}
-	switch k := t.Kind(); {
-	case k == reflect.String:
+	switch k := t.Kind(); k {
+	case reflect.String:
 		return "a string"
-	case k == reflect.Bool:
+	case reflect.Bool:
 		return "true or false"
-	case k == reflect.Int:
+	case reflect.Int:
 		return "a whole number"
-	case k == reflect.Float64:
+	case reflect.Float64:
 		return "a finite number"
-	case k == reflect.Pointer:
+	case reflect.Pointer:
 		return formOf(t.Elem())
-	case k == reflect.Slice:
+	case reflect.Slice:
 		return "a list, each item " + formOf(t.Elem())
-	case k == reflect.Struct:
+	case reflect.Struct:
 		return structForm(t)
 	}
 	return "a mapping"

@@ -60,7 +60,7 @@ func problems(err error) []string {
 		return []string{strings.Join(strings.Fields(before), " ")}
 	}
 	var out []string
-	for _, one := range strings.Split(strings.TrimSpace(list), "\n") {
+	for one := range strings.SplitSeq(strings.TrimSpace(list), "\n") {
 		out = append(out, before+strings.TrimSpace(one))
 	}
 	return out

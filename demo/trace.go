@@ -43,8 +43,14 @@ func FromTrace(fleet string, y series.Series, unit string, now time.Time) (World
 // unitOf tells a unit from the words that names of demand series begin with.
 func unitOf(name string) string {
 	for _, known := range []struct{ word, unit string }{
-		{"requests", "requests"}, {"gpu", "gpus"}, {"cpu", "cores"}, {"core", "cores"}, {"node", "nodes"}, {"job", "jobs"},
-		{"submission", "jobs"}, {"mem", "bytes"},
+		{"requests", "requests"},
+		{"gpu", "gpus"},
+		{"cpu", "cores"},
+		{"core", "cores"},
+		{"node", "nodes"},
+		{"job", "jobs"},
+		{"submission", "jobs"},
+		{"mem", "bytes"},
 	} {
 		if strings.HasPrefix(strings.ToLower(name), known.word) {
 			return known.unit

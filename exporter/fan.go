@@ -178,8 +178,8 @@ func (c scale) line(steps []int, values []float64) string {
 func (c scale) band(steps []int, low, high []float64) string {
 	there := strings.Fields(c.line(steps, high))
 	back := strings.Fields(c.line(steps, low))
-	for i := len(back) - 1; i >= 0; i-- {
-		there = append(there, back[i])
+	for _, b := range slices.Backward(back) {
+		there = append(there, b)
 	}
 	return strings.Join(there, " ")
 }

@@ -9,6 +9,8 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -191,7 +193,7 @@ func figures(s pool.Snapshot, now time.Time) []figureView {
 	for _, p := range s.Pools {
 		there, warming = there+present(p), warming+p.Warming
 	}
-	exist := figureView{Name: "Existing now", Value: fmt.Sprint(there), Note: "all of them ready"}
+	exist := figureView{Name: "Existing now", Value: strconv.Itoa(there), Note: "all of them ready"}
 	switch {
 	case there == 0:
 		exist.Note = "no instance is known"
@@ -212,15 +214,15 @@ func figures(s pool.Snapshot, now time.Time) []figureView {
 	case d.Mode != pool.Act:
 		told = "shadow: the reactive need"
 	}
-	plan := figureView{Name: "Planned", Value: fmt.Sprint(d.Plan.Total()), Note: "with the forecast"}
+	plan := figureView{Name: "Planned", Value: strconv.Itoa(d.Plan.Total()), Note: "with the forecast"}
 	if cost := hourlyCost(s, d.Plan); !math.IsNaN(cost) {
 		plan.Note += fmt.Sprintf(", %s an hour", figure(cost))
 	}
 	return []figureView{
 		{Name: "Demand now", Value: figure(demand(d.Demand)), Unit: unitText(s.Unit), Note: "observed " + since(d.DemandAt, now)},
-		{Name: "Asked for", Value: fmt.Sprint(d.Effective().Total()), Note: told},
+		{Name: "Asked for", Value: strconv.Itoa(d.Effective().Total()), Note: told},
 		plan,
-		{Name: "Reactive", Value: fmt.Sprint(d.Reactive.Total()), Note: "without a forecast"},
+		{Name: "Reactive", Value: strconv.Itoa(d.Reactive.Total()), Note: "without a forecast"},
 		exist,
 		{Name: "Valid for", Value: span(d.ValidUntil.Sub(now)), Note: "until " + clock(d.ValidUntil, now)},
 	}
@@ -251,7 +253,7 @@ func poolViews(s pool.Snapshot, now time.Time) []poolView {
 	out := make([]poolView, 0, len(s.Pools))
 	for _, p := range s.Pools {
 		v := poolView{
-			Name: p.Name, Class: string(p.Class), Present: fmt.Sprint(present(p)), Lead: span(p.LeadTime),
+			Name: p.Name, Class: string(p.Class), Present: strconv.Itoa(present(p)), Lead: span(p.LeadTime),
 			States:  states(p),
 			Desired: "–", Planned: "–", Reactive: "–",
 		}
@@ -280,15 +282,15 @@ func states(p pool.Pool) string {
 
 func count(p pool.Plan, name string) string {
 	if n, ok := p.Instances(name); ok {
-		return fmt.Sprint(n)
+		return strconv.Itoa(n)
 	}
 	return "–"
 }
 
 // why says in a few words what decided the number of a pool in the plan.
 func why(d pool.Decision, p pool.Pool) string {
-	for i := len(d.Guards) - 1; i >= 0; i-- {
-		if g := d.Guards[i]; g.Pool == p.Name && g.From != g.To {
+	for _, v := range slices.Backward(d.Guards) {
+		if g := v; g.Pool == p.Name && g.From != g.To {
 			return fmt.Sprintf("guard %s: %s", g.Name, g.Reason)
 		}
 	}

@@ -42,21 +42,11 @@ func (h *history) read(ctx context.Context, w *worker, at time.Time) error {
 	if q.End.Before(q.Start) {
 		return nil
 	}
-	y, err := series.One(ctx, w.source, q)
-	var partial *series.PartialError
-	switch {
-	case whole && errors.As(err, &partial):
-		w.log.Warn("history is read in part and will be read again", "stage", "read", "err", err)
-	case !whole && (errors.Is(err, series.ErrNoSeries) || errors.Is(err, series.ErrOnlyMissing)):
-		y = missing(q) // nothing was observed since: a gap, which the staleness guard sees
-	case err != nil:
+	y, partial, err := h.query(ctx, w, q, whole)
+	if err != nil {
 		return fmt.Errorf("read history of %s: %w", w.Name, err)
 	}
-	h.clean(w, y)
 	at, v, ok := y.Last()
-	if whole && !ok {
-		return fmt.Errorf("read history of %s: %w: %s", w.Name, series.ErrOnlyMissing, w.Query)
-	}
 	if err := h.exclude(ctx, w, q, y); err != nil {
 		return fmt.Errorf("read excluded windows of %s: %w", w.Name, err)
 	}
@@ -64,8 +54,28 @@ func (h *history) read(ctx context.Context, w *worker, at time.Time) error {
 		h.latestAt, h.latest = at, v
 	}
 	h.extend(w, y, whole)
-	h.partial = whole && partial != nil
+	h.partial = partial
 	return nil
+}
+
+// query reads the demand on q's grid and makes what is no demand missing. A whole history may be partial and is then read again; the end
+// of one may be all missing, which is a gap that the staleness guard sees.
+func (h *history) query(ctx context.Context, w *worker, q series.Query, whole bool) (y series.Series, partial bool, err error) {
+	y, err = series.One(ctx, w.source, q)
+	_, partial = errors.AsType[*series.PartialError](err)
+	switch {
+	case whole && partial && y.Present() > 0:
+		w.log.Warn("history is read in part and will be read again", "stage", "read", "err", err)
+	case !whole && (errors.Is(err, series.ErrNoSeries) || errors.Is(err, series.ErrOnlyMissing)):
+		return missing(q), false, nil
+	case err != nil:
+		return y, false, err
+	}
+	h.clean(w, y)
+	if whole && y.Present() == 0 {
+		return y, false, fmt.Errorf("%w: %s", series.ErrOnlyMissing, w.Query)
+	}
+	return y, partial, nil
 }
 
 // lateness is how many missing points at the end of the history are asked for again.

@@ -249,9 +249,8 @@ func (l *Loop) turnOf(ctx context.Context, w *worker, at time.Time) {
 	}
 	outcome := "ok"
 	if err != nil {
-		var stage *stageError
 		name := "turn"
-		if errors.As(err, &stage) {
+		if stage, ok := errors.AsType[*stageError](err); ok {
 			name = stage.stage
 		}
 		w.log.Error("turn has no decision", "stage", name, "err", err)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"log/slog"
 	"math"
 	"os"
@@ -157,7 +156,7 @@ func (s *scenario) start(t *testing.T) {
 	}})
 	s.loop, err = loop.New(loop.Options{
 		Source: s.source, Fleet: pools, Publisher: s.board, Interval: time.Minute, Metrics: metrics,
-		Now: func() time.Time { return monday }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Now: func() time.Time { return monday }, Log: slog.New(slog.DiscardHandler),
 		Fleets: []loop.FleetOptions{{
 			Name: "web", Query: "demand", Unit: series.Cores, Step: time.Minute, Pending: "pending", Exclude: []string{"outage"},
 			History: 24 * time.Hour, Method: flat{}, Horizon: 30, Horizons: []time.Duration{5 * time.Minute},
@@ -256,7 +255,7 @@ func (s *source) set(expr string, at time.Time, v float64) {
 func parseValues(t *testing.T, text string) []float64 {
 	t.Helper()
 	var out []float64
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		base, times, repeated := strings.Cut(word, "x")
 		base, slope, _ := strings.Cut(base, "+")
 		n := 0

@@ -180,6 +180,7 @@ func TestDecideRefuses(t *testing.T) {
 	f("not a finite number", func(in *pool.Input) { in.Pending = math.Inf(1) })
 	f("capacity 0", func(in *pool.Input) { in.Pools[0].Capacity = 0 })
 	f("max 2", func(in *pool.Input) { in.Pools[0].Min, in.Pools[0].Max = 3, 2 })
+	f("max -1", func(in *pool.Input) { in.Pools[0].Max = -1 })
 	in := input(level(60, 160))
 	in.DemandAt = noon.Add(-36 * time.Minute)
 	if _, err := pool.Decide(in); !errors.Is(err, pool.ErrNoDemand) {

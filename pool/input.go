@@ -76,11 +76,16 @@ func (in Input) validate() error {
 			in.DemandAt.UTC().Format(time.RFC3339), age.Round(time.Second))
 	}
 	for _, p := range in.Pools {
-		if !(p.Capacity > 0) || math.IsInf(p.Capacity, 0) || p.Min < 0 || p.Max < 0 || p.Max > 0 && p.Max < p.Min {
+		if !p.sound() {
 			return fmt.Errorf("decide %s: pool %s: capacity %v, min %d, max %d make no pool", in.Fleet, p.Name, p.Capacity, p.Min, p.Max)
 		}
 	}
 	return nil
+}
+
+// sound reports whether instances of p can serve anything.
+func (p Pool) sound() bool {
+	return p.Capacity > 0 && !math.IsInf(p.Capacity, 0) && p.Min >= 0 && (p.Max == 0 || p.Max >= p.Min)
 }
 
 func finite(v float64) bool { return v >= 0 && !math.IsInf(v, 1) }

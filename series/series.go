@@ -100,9 +100,9 @@ func (s Series) Present() int {
 
 // Last returns the latest observation that is not missing and its time; ok is false where there is none.
 func (s Series) Last() (at time.Time, v float64, ok bool) {
-	for i := len(s.Values) - 1; i >= 0; i-- {
-		if !math.IsNaN(s.Values[i]) {
-			return s.TimeAt(i), s.Values[i], true
+	for i, v := range slices.Backward(s.Values) {
+		if !math.IsNaN(v) {
+			return s.TimeAt(i), v, true
 		}
 	}
 	return time.Time{}, math.NaN(), false

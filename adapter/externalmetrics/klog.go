@@ -38,9 +38,9 @@ func klogWriter(log *slog.Logger) func([]byte) {
 		case bytes.HasPrefix(line, []byte("F")):
 			panic(klogFatal(text))
 		case bytes.HasPrefix(line, []byte("E")):
-			log.Error(text)
+			log.Error("kubernetes library", "message", text)
 		default:
-			log.Info(text)
+			log.Info("kubernetes library", "message", text)
 		}
 	}
 }

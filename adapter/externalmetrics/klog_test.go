@@ -27,10 +27,10 @@ func TestKlogWriter(t *testing.T) {
 			t.Errorf("%q is logged as %q, want %q", line, got, want)
 		}
 	}
-	f("I1123 08:00:00.000000       1 secure.go:1] serving\n", "level=DEBUG msg=serving\n")
-	f("W1123 08:00:00.000000       1 authn.go:1] disabled\n", "level=DEBUG msg=disabled\n")
-	f("E1123 08:00:00.000000       1 authn.go:1] a[0] is wrong\n", "level=ERROR msg=\"a[0] is wrong\"\n")
-	f("odd", "level=DEBUG msg=odd\n")
+	f("I1123 08:00:00.000000       1 secure.go:1] serving\n", "level=DEBUG msg=\"kubernetes library\" message=serving\n")
+	f("W1123 08:00:00.000000       1 authn.go:1] disabled\n", "level=DEBUG msg=\"kubernetes library\" message=disabled\n")
+	f("E1123 08:00:00.000000       1 authn.go:1] a[0] is wrong\n", "level=ERROR msg=\"kubernetes library\" message=\"a[0] is wrong\"\n")
+	f("odd", "level=DEBUG msg=\"kubernetes library\" message=odd\n")
 
 	structured := logr.FromSlogHandler(klogHandler{base})
 	g := func(log func(), want string) {

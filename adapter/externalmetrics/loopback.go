@@ -2,6 +2,7 @@ package externalmetrics
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -45,8 +46,7 @@ func serve(ctx context.Context, ln net.Listener, handler http.Handler, log *slog
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
 	defer cancel()
-	err := server.Shutdown(grace)
-	<-stopped
+	err := errors.Join(server.Shutdown(grace), unlessClosed(<-stopped))
 	if err != nil {
 		return fmt.Errorf("stop serving external metrics on %s: %w", ln.Addr(), err)
 	}
@@ -91,4 +91,12 @@ func loopbackHost(host string) bool {
 	}
 	a, err := netip.ParseAddr(host)
 	return err == nil && a.Unmap().IsLoopback()
+}
+
+// unlessClosed drops the error with which a server says that it was stopped.
+func unlessClosed(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
 }

@@ -64,11 +64,9 @@ func parseQuery(m metric, selector labels.Selector) (query, error) {
 // oneValue returns the single value that a term of a selector asks for.
 func oneValue(t labels.Requirement) (string, error) {
 	values := t.ValuesUnsorted()
-	switch t.Operator() {
-	case selection.Equals, selection.DoubleEquals, selection.In:
-		if len(values) == 1 && values[0] != "" {
-			return values[0], nil
-		}
+	operators := []selection.Operator{selection.Equals, selection.DoubleEquals, selection.In}
+	if slices.Contains(operators, t.Operator()) && len(values) == 1 && values[0] != "" {
+		return values[0], nil
 	}
 	return "", fmt.Errorf("%q does not choose one value; write %s=VALUE", t.String(), t.Key())
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -111,8 +112,8 @@ func (a *app) cleanup(f func() error) { a.cleanups = append(a.cleanups, f) }
 
 func (a *app) close() error {
 	var errs []error
-	for i := len(a.cleanups) - 1; i >= 0; i-- {
-		errs = append(errs, a.cleanups[i]())
+	for _, v := range slices.Backward(a.cleanups) {
+		errs = append(errs, v())
 	}
 	a.cleanups = nil
 	return errors.Join(errs...)
@@ -289,7 +290,9 @@ func (a *app) turn(ctx context.Context) error {
 			return <-ended
 		case <-a.reload:
 			cancel()
-			<-ended
+			if err := <-ended; err != nil {
+				return err
+			}
 			a.mu.Lock()
 			a.next.loop.Adopt(a.current.loop)
 			a.current = a.next
@@ -384,7 +387,9 @@ func serve(ctx context.Context, srv *http.Server, f func() error) error {
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	err := srv.Shutdown(end)
-	<-failed // http.ErrServerClosed
+	if served := <-failed; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
 	return err
 }
 

@@ -291,8 +291,10 @@ func why(d pool.Decision) string {
 	}
 	text := fmt.Sprintf("an instance asked for now serves in %s, when demand may reach %s; one let go is missed where it may reach %s within %s",
 		model.Duration(longest.LeadTime), amount(longest.AddDemand), amount(longest.KeepDemand), model.Duration(longest.LeadTime+longest.Hold))
+	var textSb294 strings.Builder
 	for _, g := range d.Guards {
-		text += fmt.Sprintf("; %s: %s", g.Name, g.Reason)
+		fmt.Fprintf(&textSb294, "; %s: %s", g.Name, g.Reason)
 	}
+	text += textSb294.String()
 	return text
 }

@@ -36,7 +36,7 @@ func traceFile(t *testing.T, name string) string {
 // startDemo runs the demo in this process on free ports and returns it when every fleet has had its first turn.
 func startDemo(t *testing.T, o demoOptions) *app {
 	t.Helper()
-	o.webAddress, o.speed, o.log = "127.0.0.1:0", 1, slog.New(slog.NewTextHandler(io.Discard, nil))
+	o.webAddress, o.speed, o.log = "127.0.0.1:0", 1, slog.New(slog.DiscardHandler)
 	o.storage, o.seed = t.TempDir(), 1
 	ctx, cancel := context.WithCancel(t.Context())
 	a, feed, cleanup, err := newDemo(ctx, o)
@@ -275,7 +275,7 @@ func gapStaysGap(t *testing.T, a *app, column string, atLeast time.Duration) {
 func TestDemoRefuses(t *testing.T) {
 	f := func(want string, change func(*demoOptions)) {
 		t.Helper()
-		o := demoOptions{options: options{speed: 1, log: slog.New(slog.NewTextHandler(io.Discard, nil)), webAddress: "127.0.0.1:0"}}
+		o := demoOptions{options: options{speed: 1, log: slog.New(slog.DiscardHandler), webAddress: "127.0.0.1:0"}}
 		o.storage = t.TempDir()
 		change(&o)
 		if err := runDemo(t.Context(), o, io.Discard); err == nil || !strings.Contains(err.Error(), want) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"math"
 	"net/http"
@@ -93,7 +92,7 @@ func serveAt(t *testing.T, url, query, more string) *app {
 func testOptions(file string) options {
 	return options{
 		configFile: file, webAddress: "127.0.0.1:0", clock: wallClock{}, speed: 1, admin: true,
-		log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		log: slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -140,7 +139,7 @@ func TestQueriesThatYieldNoDemand(t *testing.T) {
 			t.Errorf("%s: state %s, reason %q, want failed with %q and no decision", query, s.State, s.Reason, want)
 		}
 		metrics := string(getFrom(t, a, "/metrics"))
-		for _, line := range strings.Split(metrics, "\n") {
+		for line := range strings.SplitSeq(metrics, "\n") {
 			if strings.HasPrefix(line, "forethought_pool_instances_desired") || strings.HasPrefix(line, "forethought_demand{") {
 				t.Errorf("%s: exported without a decision: %s", query, line)
 			}

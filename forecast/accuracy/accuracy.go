@@ -91,8 +91,7 @@ func Evaluate(ctx context.Context, y series.Series, o Options) ([]Row, error) {
 	var rows []Row
 	for _, m := range o.Methods {
 		t, err := follow(ctx, y, m, o, at, buckets)
-		var short *forecast.TooShortError
-		if errors.As(err, &short) {
+		if _, ok := errors.AsType[*forecast.TooShortError](err); ok {
 			continue
 		}
 		if err != nil {

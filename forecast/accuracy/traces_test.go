@@ -27,8 +27,12 @@ const (
 // members returns the methods that the product combines by default.
 func members(horizon int) []forecast.Method {
 	return []forecast.Method{
-		naive.Last{}, naive.Smooth{}, naive.Seasonal{Period: day}, naive.Seasonal{Period: week},
-		ridge.Method{Horizon: horizon}, ridge.Method{Horizon: horizon, Log: true},
+		naive.Last{},
+		naive.Smooth{},
+		naive.Seasonal{Period: day},
+		naive.Seasonal{Period: week},
+		ridge.Method{Horizon: horizon},
+		ridge.Method{Horizon: horizon, Log: true},
 	}
 }
 

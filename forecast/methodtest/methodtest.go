@@ -177,8 +177,7 @@ func hostile(t *testing.T, m forecast.Method, y series.Series) {
 	for name, s := range histories(y) {
 		t.Run(name, func(t *testing.T) {
 			model, err := m.Fit(t.Context(), s)
-			var short *forecast.TooShortError
-			if errors.As(err, &short) {
+			if _, ok := errors.AsType[*forecast.TooShortError](err); ok {
 				return
 			}
 			if err != nil {
@@ -196,8 +195,7 @@ func hostile(t *testing.T, m forecast.Method, y series.Series) {
 	}
 	for n := 1; n < 60; n++ {
 		model, err := m.Fit(t.Context(), y.Slice(0, n))
-		var short *forecast.TooShortError
-		if errors.As(err, &short) {
+		if _, ok := errors.AsType[*forecast.TooShortError](err); ok {
 			continue
 		}
 		if err != nil {

@@ -36,13 +36,15 @@ func (Smooth) Name() string { return "smooth" }
 
 // Name returns "snaive-day" and "snaive-week" for these periods and otherwise the period, as in "snaive-1h0m0s".
 func (s Seasonal) Name() string {
+	const day = 24 * time.Hour
 	switch s.Period {
-	case 24 * time.Hour:
+	case day:
 		return "snaive-day"
-	case 7 * 24 * time.Hour:
+	case 7 * day:
 		return "snaive-week"
+	default:
+		return "snaive-" + s.Period.String()
 	}
-	return "snaive-" + s.Period.String()
 }
 
 // Fit needs one observation that is not missing.

@@ -79,13 +79,13 @@ func (l layout) shared(v view, n int, a float64, out []float64) {
 	out = out[len(l.means):]
 	hour := v.mean(n-l.hour, n)
 	for j, p := range l.periods {
-		out[2*j] = orZero(a - l.before(v, p, n, func(n int) float64 { return l.anchorAt(v, n) }))
-		out[2*j+1] = orZero(hour - l.before(v, p, n, func(n int) float64 { return v.mean(n-l.hour, n) }))
+		out[2*j] = orZero(a - l.before(p, n, func(n int) float64 { return l.anchorAt(v, n) }))
+		out[2*j+1] = orZero(hour - l.before(p, n, func(n int) float64 { return v.mean(n-l.hour, n) }))
 	}
 }
 
 // before returns f one season before n, or further back where that is missing.
-func (l layout) before(v view, p period, n int, f func(n int) float64) float64 {
+func (l layout) before(p period, n int, f func(n int) float64) float64 {
 	for k := 1; k <= p.back; k++ {
 		if x := f(n - p.lag(k)); !math.IsNaN(x) {
 			return x

@@ -31,7 +31,7 @@ var lambdas = []float64{3, 1, 0.3, 0.1}
 func fit(ctx context.Context, l layout, z []float64) (*model, error) {
 	v := summed(z)
 	horizon := l.knots[len(l.knots)-1]
-	rows := l.origins(v, horizon)
+	rows := l.origins(v)
 	if len(rows) < leastRows/2 {
 		return nil, nil
 	}
@@ -92,7 +92,7 @@ func ranges(x []float64, n int) (low, high []float64) {
 
 // origins returns the origins to learn from, ascending: up to mostRows, denser towards the end, at positions of the golden-ratio
 // sequence, which keeps no fixed phase to any season.
-func (l layout) origins(v view, horizon int) []int {
+func (l layout) origins(v view) []int {
 	const golden = 0.6180339887498949
 	from, to := l.deepest()+l.anchor, len(v.z)
 	span := to - from

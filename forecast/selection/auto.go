@@ -102,8 +102,7 @@ func (a Auto) fitCombination(ctx context.Context, y series.Series, scale forecas
 			continue
 		}
 		fitted, err := meth.Fit(ctx, y.Slice(r.first, y.Len()))
-		var short *forecast.TooShortError
-		if errors.As(err, &short) { // more features than gaps leave room for
+		if _, ok := errors.AsType[*forecast.TooShortError](err); ok { // more features than gaps leave room for
 			return a.fitCombination(ctx, y, scale, r.without(i))
 		}
 		if err != nil {

@@ -25,8 +25,12 @@ var start = time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
 func newAuto(horizon int) selection.Auto {
 	return selection.Auto{
 		Methods: []forecast.Method{
-			naive.Last{}, naive.Smooth{}, naive.Seasonal{Period: day}, naive.Seasonal{Period: week},
-			ridge.Method{Horizon: horizon}, ridge.Method{Horizon: horizon, Log: true},
+			naive.Last{},
+			naive.Smooth{},
+			naive.Seasonal{Period: day},
+			naive.Seasonal{Period: week},
+			ridge.Method{Horizon: horizon},
+			ridge.Method{Horizon: horizon, Log: true},
 		},
 		Fallback: naive.Last{}, Benchmarks: []string{"snaive-week", "snaive-day"}, Horizon: horizon,
 	}

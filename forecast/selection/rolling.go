@@ -55,8 +55,7 @@ func (a Auto) roll(ctx context.Context, y series.Series) (*rolling, error) {
 			return nil, err
 		}
 		model, err := m.Fit(ctx, y.Slice(0, cut))
-		var short *forecast.TooShortError
-		if errors.As(err, &short) {
+		if short, ok := errors.AsType[*forecast.TooShortError](err); ok {
 			r.tooShort = append(r.tooShort, shortage{m.Name(), need(short.Need, y)})
 			continue
 		}

@@ -127,7 +127,7 @@ func TestBadQueries(t *testing.T) {
 	defer http.DefaultClient.CloseIdleConnections()
 	f := func(query string, status int, kind, message string) {
 		t.Helper()
-		resp, err := http.Get(web.URL + "/api/v1/query?time=" + fmt.Sprint(noon.Unix()) + "&query=" + url.QueryEscape(query))
+		resp, err := http.Get(web.URL + "/api/v1/query?time=" + strconv.FormatInt(noon.Unix(), 10) + "&query=" + url.QueryEscape(query))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -173,7 +173,7 @@ func TestEveryPathAnswers(t *testing.T) {
 			}
 		}
 	}
-	time := "&time=" + fmt.Sprint(noon.Unix())
+	time := "&time=" + strconv.FormatInt(noon.Unix(), 10)
 	ok("/-/healthy", "/-/ready",
 		"/api/v1/query?query=x"+time, "/api/v1/query_range?query=x&start=0&end=60&step=60", "/api/v1/query_exemplars?query=x&start=0&end=60",
 		"/api/v1/format_query?query=x", "/api/v1/parse_query?query=x", "/api/v1/labels", "/api/v1/label/__name__/values", "/api/v1/series?match[]=x",

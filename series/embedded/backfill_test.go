@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -59,7 +60,7 @@ func TestBackfillOfManySeries(t *testing.T) {
 	for k := range 20 {
 		h := points(6*24*60, func(i int) float64 { return float64(i * k) })
 		h = h.Slice(1000*(k%3), h.Len()-500*(k%2)) // They begin and end at different times.
-		hs = append(hs, History{Labels: map[string]string{"__name__": "x", "fleet": fmt.Sprint(k)}, Series: h})
+		hs = append(hs, History{Labels: map[string]string{"__name__": "x", "fleet": strconv.Itoa(k)}, Series: h})
 	}
 	if err := s.Backfill(t.Context(), hs); err != nil {
 		t.Fatal(err)
@@ -286,7 +287,7 @@ func BenchmarkBackfill(b *testing.B) {
 			hs := make([]History, 20)
 			for k := range hs {
 				hs[k] = History{
-					Labels: map[string]string{"__name__": "demand", "fleet": fmt.Sprint(k)},
+					Labels: map[string]string{"__name__": "demand", "fleet": strconv.Itoa(k)},
 					Series: points(days*24*60, func(i int) float64 { return 100 + 50*math.Sin(float64(i*(k+1))/1440) }),
 				}
 			}

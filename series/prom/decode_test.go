@@ -92,15 +92,14 @@ func TestDecodeInPieces(t *testing.T) {
 		func() (answer, error) { return decode(iotest.DataErrReader(strings.NewReader(text)), ten) },
 		func() (answer, error) { return decode(iotest.HalfReader(strings.NewReader(text)), ten) },
 	} {
-		got, err := r()
-		if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
-			t.Errorf("decode = %v, %v", got, err)
+		got, pieceErr := r()
+		if pieceErr != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("decode = %v, %v", got, pieceErr)
 		}
 	}
 	for n := range len(text) { // torn anywhere
-		_, err := decode(strings.NewReader(text[:n]), ten)
-		var broken *brokenError
-		if !errors.As(err, &broken) {
+		_, err = decode(strings.NewReader(text[:n]), ten)
+		if _, ok := errors.AsType[*brokenError](err); !ok {
 			t.Fatalf("decode of the first %d bytes: %v", n, err)
 		}
 	}

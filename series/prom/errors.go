@@ -88,8 +88,7 @@ func retryAfter(h http.Header) time.Duration {
 
 // classify returns why a request got no answer: without the URL that net/http puts in, marked where it may be tried again.
 func classify(err error) error {
-	var in *url.Error
-	if errors.As(err, &in) {
+	if in, ok := errors.AsType[*url.Error](err); ok {
 		err = in.Err
 	}
 	var certificate *tls.CertificateVerificationError
@@ -101,8 +100,7 @@ func classify(err error) error {
 
 // retryable says whether the same request may succeed later.
 func retryable(err error) bool {
-	var said *Error
-	if errors.As(err, &said) {
+	if said, ok := errors.AsType[*Error](err); ok {
 		switch said.Code {
 		case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 			return true

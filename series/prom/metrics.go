@@ -59,8 +59,7 @@ func register[C prometheus.Collector](r *registrar, c C) C {
 		return c
 	}
 	err := r.reg.Register(c)
-	var already prometheus.AlreadyRegisteredError
-	if errors.As(err, &already) {
+	if already, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
 		if existing, ok := already.ExistingCollector.(C); ok {
 			return existing
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -306,7 +307,7 @@ func TestWarningsAreKeptAndLoggedOnce(t *testing.T) {
 func TestDistinctWarningsAreBounded(t *testing.T) {
 	w := newWarnings(logTo(io.Discard))
 	for i := range 2 * maxWarnings {
-		w.add("x", fmt.Sprint(i))
+		w.add("x", strconv.Itoa(i))
 	}
 	if n := len(w.all()); n != maxWarnings {
 		t.Errorf("%d warnings kept", n)

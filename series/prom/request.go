@@ -28,9 +28,8 @@ func (s *Source) query(ctx context.Context, expr string, g grid) (answer, error)
 		if err == nil || try >= s.tries || !retryable(err) || ctx.Err() != nil {
 			return a, err
 		}
-		var said *Error
 		pause := backoff(try, s.jitter())
-		if errors.As(err, &said) {
+		if said, ok := errors.AsType[*Error](err); ok {
 			pause = max(pause, said.retryAfter)
 		}
 		if pause > retryAfterMost {

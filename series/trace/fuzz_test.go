@@ -30,9 +30,9 @@ func FuzzRead(f *testing.F) {
 		_ = w.Write([]string{"series", "timestamp", "value"})
 		for _, name := range file.Names() {
 			s := get(t, file, name)
-			off, err := file.Offset(name)
-			if err != nil || off < 0 || off >= s.Step || series.Align(s.Start, s.Step) != s.Start || s.Len() == 0 {
-				t.Fatalf("%s: %+v with offset %v, %v", name, s, off, err)
+			off, offErr := file.Offset(name)
+			if offErr != nil || off < 0 || off >= s.Step || series.Align(s.Start, s.Step) != s.Start || s.Len() == 0 {
+				t.Fatalf("%s: %+v with offset %v, %v", name, s, off, offErr)
 			}
 			if s.Len() > 1000 {
 				return
