@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Measures accuracy on the real traces against the committed docs/accuracy.md, and what the program costs. Figures of cost are printed and
+# not asserted: other work on the machine moves them. Accuracy is skipped where FORETHOUGHT_DATA does not say where the traces are.
+set -euo pipefail
+cd "$(dirname "$0")"
+go=${GO:-go}
+
+echo "--- accuracy (docs/accuracy.md)"
+"$go" test -tags bench -count=1 -run TestAccuracy -timeout 40m -v ./cmd/forethought | grep -vE '^=== |of [0-9]+ series'
+
+echo "--- a warm turn of 100 fleets with 28 days at 1 minute (bar: 1 CPU-second)"
+"$go" test -tags bench -run '^$' -bench TurnOf100Fleets -benchtime 5x -timeout 20m ./cmd/forethought | grep Benchmark
+
+echo "--- reading the external metric at 1,000 fleets (bar: p99 5 ms)"
+"$go" test -run '^$' -bench Read -benchtime 5000x -timeout 10m ./adapter/externalmetrics | grep Benchmark
+
+echo "--- forecasting engine at 28 days of 1 minute"
+"$go" test -run '^$' -bench . -benchtime 3x -timeout 10m ./forecast/selection | grep Benchmark
+
+echo "--- idle memory of serve with one fleet and 28 days at 1 minute on the embedded Prometheus (bar: 150 MB)"
+folder=$(mktemp -d)
+pids=()
+trap 'kill "${pids[@]}" 2>/dev/null || true; rm -rf "$folder"' EXIT
+bin/forethought demo --storage.path="$folder" --web.listen-address=127.0.0.1:0 >"$folder/screen" 2>/dev/null &
+pids+=($!)
+for _ in $(seq 120); do grep -q ^prometheus: "$folder/screen" && break; sleep 1; done
+kill "${pids[0]}"; wait "${pids[0]}" 2>/dev/null || true
+cat >"$folder/serve.yml" <<YAML
+embedded: {path: $folder/tsdb, listen_address: '127.0.0.1:0', retention: 90d}
+storage: {path: $folder}
+fleets:
+  - name: web
+    demand: {query: sum(demo_requests_per_second), unit: requests_per_second, step: 1m}
+    pools: [{name: spot, class: variable, capacity: 25, max: 200, lead_time: 4m}]
+YAML
+bin/forethought serve --config.file="$folder/serve.yml" --web.listen-address=127.0.0.1:39095 2>"$folder/log" &
+pids+=($!)
+for _ in $(seq 120); do curl -sf http://127.0.0.1:39095/-/ready >/dev/null && break; sleep 1; done
+sleep 70 # one more turn and several collections
+curl -s http://127.0.0.1:39095/metrics | grep -E '^(process_resident_memory_bytes|go_memstats_heap_inuse_bytes) '
+grep -E '^VmRSS|^RssAnon' "/proc/${pids[1]}/status"
