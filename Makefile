@@ -35,6 +35,7 @@ check: ## fail where generated files differ from what generates them, or go.mod 
 	$(GO) vet ./...
 	$(GO) test -run 'Generated|Doc|Metrics|Floors|Fences' ./...
 	$(GO) mod verify
+	$(GO) mod tidy -diff
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "these files are not formatted: run gofmt -w"; exit 1; }
 
 e2e: build ## run the whole program: two processes that agree, kill -9 and restart, Prometheus dying
