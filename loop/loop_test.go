@@ -126,7 +126,9 @@ func TestRunLeavesOutTurnsThatCameTooSoon(t *testing.T) {
 			t.Error("turns that were left out are not counted")
 		}
 		cancel()
-		<-ended
+		if err := <-ended; err != nil {
+			t.Errorf("Run ends with %v", err)
+		}
 	})
 }
 
