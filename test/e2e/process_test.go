@@ -218,7 +218,7 @@ func TestProcessesAgreeAndSurvive(t *testing.T) {
 	demo.kill()
 	eventually(t, "the numbers of a fleet without demand disappear", func() bool {
 		got := decision(t, first)
-		for _, line := range strings.Split(got, "\n") {
+		for line := range strings.SplitSeq(got, "\n") {
 			if strings.Contains(line, "pool_instances") && strings.HasSuffix(line, " 0") && !strings.Contains(line, `pool="spot"`) {
 				t.Fatalf("missing demand became zero instances: %s", line)
 			}
