@@ -100,7 +100,8 @@ type Demand struct {
 	Unit string `yaml:"unit" required:"true"`
 	// Step is the time between two observations, 1s to 1h. It divides a day, so that a season is a whole number of steps.
 	Step model.Duration `yaml:"step" default:"interval"`
-	// Pending yields the work that waits beside the demand, in the same unit, where full capacity hides a part of the demand.
+	// Pending yields the work that waits beside the demand, in the same unit, where full capacity hides a part of the demand. Where it
+	// yields nothing, what it yielded last is assumed for a while: write "or vector(0)" where nothing means that nothing waits.
 	Pending Expr `yaml:"pending,omitempty"`
 }
 

@@ -51,7 +51,7 @@ func (s standing) Pools(ctx context.Context, fleet string, at time.Time) ([]pool
 		if n, ok := snap.Decision.Effective().Instances(p.Name); ok {
 			s.follow(key, n, snap.Decision.At, p.LeadTime)
 		}
-		p.Observed = true
+		p.Observed, p.Phases = true, true
 		for _, ready := range s.ready[key] {
 			switch {
 			case ready.After(at):

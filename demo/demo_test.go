@@ -229,7 +229,7 @@ func TestClusterStartsInstancesInTheirLeadTime(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if p := pools[0]; !p.Observed || p.Warming != warming || p.Warm != warm || p.Active != active {
+		if p := pools[0]; !p.Observed || !p.Phases || p.Warming != warming || p.Warm != warm || p.Active != active {
 			t.Errorf("minute %d: %d warming, %d warm, %d active, want %d, %d, %d", minute, p.Warming, p.Warm, p.Active, warming, warm, active)
 		}
 		plan := pool.Plan{Targets: []pool.Target{{Pool: "p", Instances: decided}}}

@@ -32,8 +32,8 @@ func probabilitiesAsked(given []string, silent []float64) ([]float64, error) {
 	}
 	return list("probability", given, func(word string) (float64, error) {
 		p, err := strconv.ParseFloat(word, 64)
-		if err != nil || !(p > 0 && p < 1) {
-			return 0, fmt.Errorf("probability %q is not a number above 0 and below 1, such as 0.99", word)
+		if err != nil || !(p >= 0.005 && p <= 0.999) {
+			return 0, fmt.Errorf("probability %q is not a number from 0.005 to 0.999, between which quantiles are kept", word)
 		}
 		return p, nil
 	})

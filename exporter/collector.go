@@ -124,9 +124,13 @@ func (c *collector) fleet(o sink, s pool.Snapshot) {
 
 func (c *collector) pools(o sink, s pool.Snapshot) {
 	for _, p := range s.Pools {
-		o.put(c.instances, float64(p.Warming), p.Name, string(p.Class), "warming")
-		o.put(c.instances, float64(p.Warm), p.Name, string(p.Class), "warm")
-		o.put(c.instances, float64(p.Active), p.Name, string(p.Class), "active")
+		if p.Observed {
+			o.put(c.instances, float64(p.Active), p.Name, string(p.Class), "active")
+		}
+		if p.Observed && p.Phases {
+			o.put(c.instances, float64(p.Warming), p.Name, string(p.Class), "warming")
+			o.put(c.instances, float64(p.Warm), p.Name, string(p.Class), "warm")
+		}
 		o.put(c.leadTime, p.LeadTime.Seconds(), p.Name)
 	}
 }

@@ -194,3 +194,22 @@ func BenchmarkScrape1000Fleets(b *testing.B) {
 		}
 	}
 }
+
+func TestInstancesThatAreNotKnownAreAbsent(t *testing.T) {
+	f := func(observed, phases bool, want int) {
+		t.Helper()
+		p := pool.Pool{Name: "p", Class: pool.Fixed, Active: 3, Observed: observed, Phases: phases}
+		b := board{{Fleet: "web", Pools: []pool.Pool{p}}}
+		c := NewCollector(b, func() time.Time { return noon })
+		if got := testutil.CollectAndCount(c, "forethought_pool_instances"); got != want {
+			t.Errorf("observed %t, phases %t: %d series of instances, want %d", observed, phases, got, want)
+		}
+		if got := present(p); (got != nil) != observed {
+			t.Errorf("observed %t: present is %v", observed, got)
+		}
+	}
+	f(false, false, 0)
+	f(false, true, 0)
+	f(true, false, 1)
+	f(true, true, 3)
+}

@@ -186,11 +186,11 @@ func breakdown(p pool.Plan) string {
 }
 
 func resultLine(s pool.Snapshot) string {
-	d, there := s.Decision, 0
-	for _, p := range s.Pools {
-		there += present(p)
+	d := s.Decision
+	line := fmt.Sprintf("Result: the plan is %s; without a forecast it is %s.", breakdown(d.Plan), breakdown(d.Reactive))
+	if there := present(s.Pools...); there != nil {
+		line += fmt.Sprintf(" %d exist now.", *there)
 	}
-	line := fmt.Sprintf("Result: the plan is %s; without a forecast it is %s; %d exist now.", breakdown(d.Plan), breakdown(d.Reactive), there)
 	if cost := hourlyCost(s, d.Plan); !math.IsNaN(cost) {
 		line += fmt.Sprintf(" The plan costs %s an hour.", figure(cost))
 	}

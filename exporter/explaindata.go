@@ -62,7 +62,7 @@ type scoreData struct {
 	N        int    `json:"n"`
 }
 
-// poolData is a pool as it stands. Sizing and the three counts are null where the latest decision does not have them, and Desired also
+// poolData is a pool as it stands. What is not known of its instances is null. Sizing and the three counts are null where the latest decision does not have them, and Desired also
 // where that is no longer valid.
 type poolData struct {
 	Pool        string      `json:"pool"`
@@ -72,9 +72,10 @@ type poolData struct {
 	Max         int         `json:"max"`
 	LeadTime    string      `json:"lead_time"`
 	HourlyPrice number      `json:"hourly_price"`
-	Warming     int         `json:"warming"`
-	Warm        int         `json:"warm"`
-	Active      int         `json:"active"`
+	Present     *int        `json:"present"`
+	Warming     *int        `json:"warming"`
+	Warm        *int        `json:"warm"`
+	Active      *int        `json:"active"`
 	Sizing      *sizingData `json:"sizing"`
 	Desired     *int        `json:"desired"`
 	Planned     *int        `json:"planned"`
@@ -192,7 +193,7 @@ func poolsOf(s pool.Snapshot, now time.Time) []poolData {
 	for _, p := range s.Pools {
 		data := poolData{
 			Pool: p.Name, Class: string(p.Class), Capacity: number(p.Capacity), Min: p.Min, Max: p.Max, LeadTime: horizonText(p.LeadTime),
-			HourlyPrice: number(p.HourlyPrice), Warming: p.Warming, Warm: p.Warm, Active: p.Active,
+			HourlyPrice: number(p.HourlyPrice), Present: present(p), Warming: inPhase(p, p.Warming), Warm: inPhase(p, p.Warm), Active: inPhase(p, p.Active),
 			Planned:  counted(s.Decision.Plan, p.Name),
 			Reactive: counted(s.Decision.Reactive, p.Name),
 		}

@@ -80,8 +80,8 @@ func batch() pool.Snapshot {
 			{Horizon: 30 * time.Minute, Probability: 0.5, At: noon, Value: math.NaN()},
 		},
 		Pools: []pool.Pool{
-			{Name: "batch-fixed", Class: pool.Fixed, Min: 2, Max: 6, Active: 6, Capacity: 16, LeadTime: 4 * time.Minute, HourlyPrice: 0.77},
-			{Name: "batch-spot", Class: pool.Variable, Max: 40, Warming: 1, Warm: 1, Capacity: 16, LeadTime: 6 * time.Minute, HourlyPrice: 0.23},
+			{Name: "batch-fixed", Class: pool.Fixed, Observed: true, Phases: true, Min: 2, Max: 6, Active: 6, Capacity: 16, LeadTime: 4 * time.Minute, HourlyPrice: 0.77},
+			{Name: "batch-spot", Class: pool.Variable, Observed: true, Phases: true, Max: 40, Warming: 1, Warm: 1, Capacity: 16, LeadTime: 6 * time.Minute, HourlyPrice: 0.23},
 		},
 		Decision: pool.Decision{
 			Fleet: "batch", At: noon.Add(-4 * time.Second), ValidUntil: noon.Add(296 * time.Second), Mode: pool.Act, Forecast: f, Peaks: peaks,
@@ -114,7 +114,7 @@ func web() pool.Snapshot {
 		ReadyAt: noon.Add(39 * time.Hour), Turn: noon.Add(-5 * time.Second),
 		Horizons: []time.Duration{5 * time.Minute, 2 * time.Hour}, Probabilities: []float64{0.5, 0.95}, Probability: 0.95,
 		Selection: forecast.Selection{Method: "naive", Limited: true, Reason: "nothing else has enough history"},
-		Pools:     []pool.Pool{{Name: "web", Class: pool.Variable, Min: 2, Active: 5, Capacity: 100, LeadTime: 150 * time.Second}},
+		Pools:     []pool.Pool{{Name: "web", Class: pool.Variable, Observed: true, Phases: true, Min: 2, Active: 5, Capacity: 100, LeadTime: 150 * time.Second}},
 		Decision: pool.Decision{
 			Fleet: "web", At: noon.Add(-4 * time.Second), ValidUntil: noon.Add(296 * time.Second), Mode: pool.Shadow, Forecast: f, Peaks: peaks,
 			Demand: 410, DemandAt: f.Origin, Probability: 0.95,
@@ -131,7 +131,7 @@ func gpus() pool.Snapshot {
 	return pool.Snapshot{
 		Fleet: "training <b>", Unit: series.GPUs, State: pool.Stale, Reason: "no observation since 11:52", Turn: noon.Add(-5 * time.Second),
 		Horizons: []time.Duration{5 * time.Minute}, Probabilities: []float64{0.9}, Probability: 0.9,
-		Pools: []pool.Pool{{Name: "a100", Class: pool.Fixed, Max: 8, Active: 4, Capacity: 8, LeadTime: 10 * time.Minute}},
+		Pools: []pool.Pool{{Name: "a100", Class: pool.Fixed, Observed: true, Phases: true, Max: 8, Active: 4, Capacity: 8, LeadTime: 10 * time.Minute}},
 		Decision: pool.Decision{
 			Fleet: "training <b>", At: noon.Add(-4 * time.Second), ValidUntil: noon.Add(56 * time.Second), Mode: pool.Act, Killed: true,
 			Demand: 22, DemandAt: noon.Add(-8 * time.Minute), Probability: 0.9,

@@ -26,7 +26,7 @@ type fleetData struct {
 	Desired    *int       `json:"desired"`
 	Planned    *int       `json:"planned"`
 	Reactive   *int       `json:"reactive"`
-	Present    int        `json:"present"`
+	Present    *int       `json:"present"`
 }
 
 // listFleets answers GET /api/v1/fleets.
@@ -49,9 +49,7 @@ func fleetOf(s pool.Snapshot, now time.Time) fleetData {
 		Mode: string(d.Mode), Killed: d.Killed, Method: s.Selection.Method,
 		Valid: d.Valid(now), ValidUntil: stamp(d.ValidUntil), Demand: number(math.NaN()),
 	}
-	for _, p := range s.Pools {
-		out.Present += present(p)
-	}
+	out.Present = present(s.Pools...)
 	if out.Valid {
 		out.Demand, out.DemandAt = number(demand(d.Demand)), stamp(d.DemandAt)
 		out.Desired, out.Planned, out.Reactive = total(d.Effective()), total(d.Plan), total(d.Reactive)

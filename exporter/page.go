@@ -189,17 +189,7 @@ func methodText(s pool.Snapshot) string {
 
 // figures are the numbers at the head of a fleet.
 func figures(s pool.Snapshot, now time.Time) []figureView {
-	d, there, warming := s.Decision, 0, 0
-	for _, p := range s.Pools {
-		there, warming = there+present(p), warming+p.Warming
-	}
-	exist := figureView{Name: "Existing now", Value: strconv.Itoa(there), Note: "all of them ready"}
-	switch {
-	case there == 0:
-		exist.Note = "no instance is known"
-	case warming > 0:
-		exist.Note = fmt.Sprintf("%d of them still starting", warming)
-	}
+	d, exist := s.Decision, existing(s)
 	if !d.Valid(now) {
 		until := figureView{Name: "Decision", Value: "none", Note: "autoscalers hold what they have"}
 		if !d.At.IsZero() {
@@ -253,7 +243,7 @@ func poolViews(s pool.Snapshot, now time.Time) []poolView {
 	out := make([]poolView, 0, len(s.Pools))
 	for _, p := range s.Pools {
 		v := poolView{
-			Name: p.Name, Class: string(p.Class), Present: strconv.Itoa(present(p)), Lead: span(p.LeadTime),
+			Name: p.Name, Class: string(p.Class), Present: text(present(p)), Lead: span(p.LeadTime),
 			States:  states(p),
 			Desired: "–", Planned: "–", Reactive: "–",
 		}
@@ -266,8 +256,38 @@ func poolViews(s pool.Snapshot, now time.Time) []poolView {
 	return out
 }
 
+// existing is the figure of the instances that there are.
+func existing(s pool.Snapshot) figureView {
+	there, warming, phases := present(s.Pools...), 0, true
+	for _, p := range s.Pools {
+		warming += p.Warming
+		phases = phases && p.Phases
+	}
+	v := figureView{Name: "Existing now", Value: text(there), Note: "ready and starting ones"}
+	switch {
+	case there == nil:
+		v.Note = "not known; see the key instances of a pool"
+	case warming > 0:
+		v.Note = fmt.Sprintf("%d of them still starting", warming)
+	case phases:
+		v.Note = "all of them ready"
+	}
+	return v
+}
+
+// text writes a count, and a dash where it is not known.
+func text(n *int) string {
+	if n == nil {
+		return "–"
+	}
+	return strconv.Itoa(*n)
+}
+
 // states says what the instances of a pool do, those states left out that none is in.
 func states(p pool.Pool) string {
+	if !p.Observed || !p.Phases {
+		return ""
+	}
 	var parts []string
 	for _, s := range []struct {
 		n    int

@@ -11,9 +11,6 @@ import (
 	"github.com/forethought-autoscaler/forethought/pool"
 )
 
-// combined is what the scores call the combination of methods where the forecast itself goes by another name.
-const combined = "combined"
-
 // scoreAt returns the rolling-origin score of the fleet's own forecasts for one horizon; ok is false where there is none.
 func scoreAt(s pool.Snapshot, horizon time.Duration) (score forecast.Score, ok bool) {
 	f := s.Decision.Forecast
@@ -21,7 +18,7 @@ func scoreAt(s pool.Snapshot, horizon time.Duration) (score forecast.Score, ok b
 		return forecast.Score{}, false
 	}
 	h := f.StepAt(f.Origin.Add(horizon))
-	for _, method := range []string{f.Method, combined} {
+	for _, method := range []string{forecast.Combination, f.Method} {
 		for _, score = range s.Selection.Scores {
 			if score.Method == method && score.FromStep <= h && h <= score.ToStep {
 				return score, true
@@ -74,8 +71,25 @@ func sizingOf(d pool.Decision, name string) (z pool.Sizing, ok bool) {
 	return pool.Sizing{}, false
 }
 
-// present counts the instances that exist, ready or not.
-func present(p pool.Pool) int { return p.Warming + p.Warm + p.Active }
+// present counts the instances of the pools that exist, ready or not; nil where that is not known of every pool.
+func present(pools ...pool.Pool) *int {
+	n := 0
+	for _, p := range pools {
+		if !p.Observed {
+			return nil
+		}
+		n += p.Warming + p.Warm + p.Active
+	}
+	return &n
+}
+
+// inPhase returns a count of a pool where phases are known, and nil where they are not.
+func inPhase(p pool.Pool, n int) *int {
+	if !p.Observed || !p.Phases {
+		return nil
+	}
+	return &n
+}
 
 // hourlyCost is what a plan costs, NaN where no pool has a price, since what is not priced is not free.
 func hourlyCost(s pool.Snapshot, p pool.Plan) float64 {

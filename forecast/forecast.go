@@ -80,9 +80,12 @@ type Selection struct {
 	// enough, if observations keep coming, and otherwise zero.
 	Limited bool
 	ReadyAt time.Time
-	// Scores holds rolling-origin scores by method and horizon bucket; the combination itself is named by the fitted method's Name.
+	// Scores holds rolling-origin scores by method and horizon bucket, that of the combination itself under the name Combination.
 	Scores []Score
 }
+
+// Combination is the name under which a Selection scores the combination of methods that forecasts.
+const Combination = "auto"
 
 // Score is how well a method did on rolling origins inside the history, at the steps FromStep..ToStep ahead.
 type Score struct {

@@ -22,20 +22,19 @@ type history struct {
 	latestAt time.Time
 	// told is the grid point up to which the model has been told.
 	told time.Time
-	// partial is true while parts of the history could not be read; it is then read anew.
+	// partial says that parts of the history could not be read; it is read anew after retry.
 	partial bool
-	// first is the time of the earliest observation ever read.
-	first time.Time
+	retry   time.Time
 }
 
 func (h *history) empty() bool { return h.latestAt.IsZero() }
 
 // read extends the history to the grid point at or before the time of a turn. After the start it asks for the new points only, and
-// again for missing ones at its end, which may be late. On error the history is unchanged.
+// again for missing ones at its end, which may be late. On error what is learnt is unchanged.
 func (h *history) read(ctx context.Context, w *worker, at time.Time) error {
 	q := series.Query{Key: series.Key(w.Name), Unit: w.Unit, Expr: w.Query, Step: w.Step, End: series.Align(at, w.Step)}
-	q.Start = series.Align(at.Add(-w.History-refits[0]), w.Step) // a model is fitted up to refits[0] before the end
-	whole := h.partial || h.empty() || h.learnt.End().Before(q.Start)
+	q.Start = series.Align(at.Add(-w.History-refits[0]), w.Step).Add(-w.Step) // a model is fitted up to refits[0] before the end
+	whole := h.empty() || h.learnt.End().Before(q.Start) || h.partial && !at.Before(h.retry)
 	if !whole {
 		q.Start = h.learnt.End().Add(w.Step * time.Duration(1-h.trailing()))
 	}
@@ -46,16 +45,28 @@ func (h *history) read(ctx context.Context, w *worker, at time.Time) error {
 	if err != nil {
 		return fmt.Errorf("read history of %s: %w", w.Name, err)
 	}
-	at, v, ok := y.Last()
+	if last, v, ok := y.Last(); ok {
+		h.latestAt, h.latest = last, v // the reactive need follows it whatever is excluded
+	}
 	if err := h.exclude(ctx, w, q, y); err != nil {
 		return fmt.Errorf("read excluded windows of %s: %w", w.Name, err)
 	}
-	if ok {
-		h.latestAt, h.latest = at, v
-	}
 	h.extend(w, y, whole)
-	h.partial = partial
+	if whole {
+		h.partial, h.retry = partial, at.Add(10*w.Policy.Interval)
+	}
 	return nil
+}
+
+// reread reads the whole history anew before a fit, so that what came late, or was corrected since, is learnt as a process that has just
+// begun would learn it. Where it can't be read, what is known stays.
+func (h *history) reread(ctx context.Context, w *worker, at time.Time) {
+	before := h.learnt
+	h.learnt = series.Series{Step: w.Step}
+	if err := h.read(ctx, w, at); err != nil || h.learnt.Len() == 0 {
+		h.learnt = before
+		w.log.Warn("history is not read anew before a fit", "stage", "read", "err", err)
+	}
 }
 
 // query reads the demand on q's grid and makes what is no demand missing. A whole history may be partial and is then read again; the end
@@ -71,7 +82,7 @@ func (h *history) query(ctx context.Context, w *worker, q series.Query, whole bo
 	case err != nil:
 		return y, false, err
 	}
-	h.clean(w, y)
+	h.clean(w, y, whole)
 	if whole && y.Present() == 0 {
 		return y, false, fmt.Errorf("%w: %s", series.ErrOnlyMissing, w.Query)
 	}
@@ -103,23 +114,18 @@ func (h *history) extend(w *worker, y series.Series, whole bool) {
 	if h.learnt.Len() > most+most/16+1 { // seldom, since the rest is copied
 		h.learnt = h.learnt.Slice(h.learnt.Len()-most, h.learnt.Len()).Clone()
 	}
-	if h.first.IsZero() || whole {
-		for i, v := range h.learnt.Values {
-			if !math.IsNaN(v) {
-				h.first = h.learnt.TimeAt(i)
-				break
-			}
-		}
-	}
 }
 
-// clean makes negative observations missing: no demand is below zero. What is a rounding error of zero is zero.
-func (h *history) clean(w *worker, y series.Series) {
+// clean makes negative observations missing: no demand is below zero. What is a rounding error of zero is zero. Points that are asked for
+// again are counted once.
+func (h *history) clean(w *worker, y series.Series, whole bool) {
 	for i, v := range y.Values {
 		switch {
 		case v < -1e-9:
 			y.Values[i] = math.NaN()
-			w.metrics.invalid.WithLabelValues(w.Name).Inc()
+			if whole || y.TimeAt(i).After(h.learnt.End()) {
+				w.metrics.invalid.WithLabelValues(w.Name).Inc()
+			}
 		case v < 0:
 			y.Values[i] = 0
 		}
@@ -163,7 +169,7 @@ var refits = []time.Duration{6 * time.Hour, 2 * time.Hour, 30 * time.Minute, 5 *
 // amount that follows from the fleet's name so that fleets do not all fit at once. It follows from the latest span of the history alone.
 func (h *history) boundary(fleet string, span time.Duration) time.Time {
 	y := h.learnt
-	known := min(y.End().Sub(h.first), span) // a process that has run for long holds more than one that just read its history
+	known := y.End().Sub(h.first(y.End(), span))
 	every := y.Step
 	for _, d := range refits {
 		if d > y.Step && known >= 10*d {
@@ -175,19 +181,36 @@ func (h *history) boundary(fleet string, span time.Duration) time.Time {
 	fmt.Fprint(sum, fleet)
 	shift := series.Align(time.Unix(0, int64(sum.Sum32())*int64(time.Second)%int64(every)), y.Step).Sub(time.Unix(0, 0))
 	b := series.Align(series.Align(y.End().Add(-shift), every).Add(shift), y.Step)
-	if b.Before(h.first) {
-		return y.End()
+	if h.upTo(b, span).Present() == 0 {
+		return y.End() // all there is came since
 	}
 	return b
 }
 
+// first returns the time of the earliest observation in the span that ends at a time; that time where there is none. A process that has
+// run for long holds more than one that has just read its history, so nothing before the span may count.
+func (h *history) first(end time.Time, span time.Duration) time.Time {
+	y := h.learnt
+	for i := max(y.Index(end.Add(y.Step-span)), 0); i <= y.Index(end) && i < y.Len(); i++ {
+		if !math.IsNaN(y.Values[i]) {
+			return y.TimeAt(i)
+		}
+	}
+	return end
+}
+
 // upTo returns what a model is fitted to at a boundary: the observations of the given span before it, from the first one on.
 func (h *history) upTo(boundary time.Time, span time.Duration) series.Series {
-	from := boundary.Add(h.learnt.Step - span)
-	if from.Before(h.first) {
-		from = h.first
+	return h.learnt.Slice(h.learnt.Index(h.first(boundary, span)), h.learnt.Index(boundary)+1)
+}
+
+// known returns the grid point up to which a model is told: that of the latest observation. Missing points after it may still come late,
+// and are told once a later observation shows that they are a gap.
+func (h *history) known() time.Time {
+	if latest := series.Align(h.latestAt, h.learnt.Step); latest.Before(h.learnt.End()) {
+		return latest
 	}
-	return h.learnt.Slice(h.learnt.Index(from), h.learnt.Index(boundary)+1)
+	return h.learnt.End()
 }
 
 // instant returns the one value of an expression at a time, NaN where it has none. Several values are an error that names them.

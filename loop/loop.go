@@ -31,6 +31,12 @@ type Fleet interface {
 	Pools(ctx context.Context, fleet string, at time.Time) ([]pool.Pool, error)
 }
 
+// Clock tells the time. Wait blocks until it shows a time, or until ctx ends, and then returns its error.
+type Clock interface {
+	Now() time.Time
+	Wait(ctx context.Context, until time.Time) error
+}
+
 // Options are what a Loop is made of. All fields are required but Killed.
 type Options struct {
 	Source series.Source
@@ -41,8 +47,8 @@ type Options struct {
 	Fleets     []FleetOptions
 	// Interval is the time between turns.
 	Interval time.Duration
-	// Now is the clock that says when a turn is due. Nothing else depends on it.
-	Now     func() time.Time
+	// Clock says when a turn is due. Nothing else depends on it.
+	Clock   Clock
 	Log     *slog.Logger
 	Metrics *Metrics
 	// Killed names the fleets whose kill switch is on at the start.
@@ -82,8 +88,8 @@ func (o Options) validate() error {
 		return errors.New("loop: Publisher is missing")
 	case o.Interval <= 0:
 		return errors.New("loop: Interval is missing")
-	case o.Now == nil:
-		return errors.New("loop: Now is missing")
+	case o.Clock == nil:
+		return errors.New("loop: Clock is missing")
 	case o.Log == nil:
 		return errors.New("loop: Log is missing")
 	case o.Metrics == nil:
@@ -104,6 +110,8 @@ type Loop struct {
 	mu      sync.Mutex // one turn at a time
 	// began and ended are when the latest turn did, in nanoseconds since the epoch by the loop's clock; 0 before.
 	began, ended atomic.Int64
+	// made is the time of the latest turn.
+	made time.Time
 }
 
 // New returns a Loop that has not begun. It publishes nothing.
@@ -140,6 +148,9 @@ func (l *Loop) Announce(ctx context.Context) error {
 // Adopt takes over what old decided last about the fleets that both have, and what it learnt about those whose demand both describe
 // alike, so that a new configuration neither moves capacity nor needs a new start. Neither loop may be running.
 func (l *Loop) Adopt(old *Loop) {
+	l.made = old.made
+	l.began.Store(old.began.Load())
+	l.ended.Store(old.ended.Load())
 	kept := map[string]bool{}
 	for _, w := range l.workers {
 		kept[w.Name] = true
@@ -159,7 +170,7 @@ func (l *Loop) Adopt(old *Loop) {
 // Alive returns an error where turns have stopped: none has begun for three intervals, or one has been under way for ten and ten minutes,
 // which the reading of a long history may take.
 func (l *Loop) Alive() error {
-	began, ended, now := time.Unix(0, l.began.Load()), time.Unix(0, l.ended.Load()), l.opts.Now()
+	began, ended, now := time.Unix(0, l.began.Load()), time.Unix(0, l.ended.Load()), l.opts.Clock.Now()
 	switch {
 	case l.began.Load() == 0:
 		return nil // Run has not been called
@@ -183,22 +194,21 @@ func (l *Loop) Due(t time.Time) time.Time {
 	return due
 }
 
-// Run makes a turn at once and then whenever one is due by the loop's clock, until ctx ends. wait blocks until the clock shows the time
-// given or ctx ends; nil waits by the machine's clock.
-func (l *Loop) Run(ctx context.Context, wait func(ctx context.Context, until time.Time) error) error {
-	if wait == nil {
-		wait = l.sleep
-	}
-	at := l.Due(l.opts.Now()).Add(-l.opts.Interval)
+// Run makes the turn that was due last, unless the loop that this one replaces has made it, and then each one when it is due, until ctx
+// ends.
+func (l *Loop) Run(ctx context.Context) error {
+	at := l.Due(l.opts.Clock.Now()).Add(-l.opts.Interval)
 	for {
-		l.Turn(ctx, at)
-		next := l.Due(later(at, l.opts.Now()))
+		if at.After(l.made) {
+			l.Turn(ctx, at)
+		}
+		next := l.Due(later(at, l.opts.Clock.Now()))
 		if missed := int(next.Sub(at)/l.opts.Interval) - 1; missed > 0 {
 			l.opts.Metrics.missed.Add(float64(missed))
 			l.opts.Log.Warn("turns are left out since one took longer than the interval", "turns", missed)
 		}
 		at = next
-		if err := wait(ctx, at); err != nil {
+		if err := l.opts.Clock.Wait(ctx, at); err != nil {
 			return nil //nolint:nilerr // the context ended, which is how Run is stopped
 		}
 	}
@@ -211,24 +221,16 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-func (l *Loop) sleep(ctx context.Context, until time.Time) error {
-	t := time.NewTimer(until.Sub(l.opts.Now()))
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
-}
-
 // Turn makes the turn of every fleet for a time at which one is due, on as many fleets at once as there are processors, and returns
 // when all are published.
 func (l *Loop) Turn(ctx context.Context, at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.began.Store(l.opts.Now().UnixNano())
-	defer func() { l.ended.Store(l.opts.Now().UnixNano()) }()
+	l.began.Store(l.opts.Clock.Now().UnixNano())
+	defer func() {
+		l.made = at
+		l.ended.Store(l.opts.Clock.Now().UnixNano())
+	}()
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
 	for _, w := range l.workers {
@@ -241,9 +243,19 @@ func (l *Loop) Turn(ctx context.Context, at time.Time) {
 	wg.Wait()
 }
 
+// Hold runs f while no turn is made.
+func (l *Loop) Hold(f func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f()
+}
+
 // turnOf makes one fleet's turn and publishes what it ends with, also where it fails: a fleet always has a state and a reason.
 func (l *Loop) turnOf(ctx context.Context, w *worker, at time.Time) {
-	snap, err := w.guardedTurn(ctx, at)
+	// A fleet whose queries hang must not keep the others from their turns until their decisions run out.
+	bounded, cancel := context.WithTimeout(ctx, w.Policy.Validity/2)
+	defer cancel()
+	snap, err := w.guardedTurn(bounded, at)
 	if ctx.Err() != nil {
 		return // stopping: an interrupted read is no state of the fleet
 	}

@@ -36,7 +36,7 @@ func NewMetrics(r prometheus.Registerer) (*Metrics, error) {
 		}, []string{"fleet", "guard"}),
 		invalid: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "forethought_demand_invalid_samples_total",
-			Help: "Observations of the demand that are negative or infinite and count as missing.",
+			Help: "Observations of the demand that are negative and count as missing.",
 		}, []string{"fleet"}),
 		fits: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "forethought_forecast_fits_total",

@@ -2,7 +2,9 @@ package loop
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"sync"
 	"time"
@@ -60,8 +62,8 @@ func (c *Configured) leadTime(ctx context.Context, fleet string, spec PoolSpec, 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	key := fleet + "/" + spec.Name
-	if err == nil && v >= 0 && v <= spec.maxLeadTime().Seconds() {
-		c.leads[key] = time.Duration(v * float64(time.Second))
+	if err == nil && v >= 0 {
+		c.leads[key] = min(time.Duration(v*float64(time.Second)), spec.MaxLeadTime())
 	}
 	if known, ok := c.leads[key]; ok {
 		return known
@@ -69,28 +71,40 @@ func (c *Configured) leadTime(ctx context.Context, fleet string, spec PoolSpec, 
 	return spec.LeadTime
 }
 
-// maxLeadTime bounds what a query may answer: the forecast is made for windows that the configured lead time implies, and reaches for
-// four times that.
-func (s PoolSpec) maxLeadTime() time.Duration { return 4 * s.LeadTime }
-
-// restore returns the plan of the turn before. After a start it asks the source what an earlier process, or another replica, published
-// last, so that a restart moves no capacity; nil where nothing is known.
-func (w *worker) restore(ctx context.Context, at time.Time) []pool.Target {
-	if w.restored {
-		return w.previous
+// MaxLeadTime is the longest lead time that is believed: the configured one, or where it is measured four times that. A forecast must
+// reach as far as it implies.
+func (s PoolSpec) MaxLeadTime() time.Duration {
+	if s.LeadTimeQuery == "" {
+		return s.LeadTime
 	}
+	return 4 * s.LeadTime
+}
+
+// Adopt takes over the lead times that old has measured.
+func (c *Configured) Adopt(old *Configured) {
+	old.mu.Lock()
+	defer old.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	maps.Copy(c.leads, old.leads)
+}
+
+// restore asks the source what an earlier process, or another replica, planned last, so that a restart moves no capacity; nil where
+// nothing is known.
+func (w *worker) restore(ctx context.Context, at time.Time) ([]pool.Target, error) {
 	var found []pool.Target
 	for _, name := range w.Pools {
-		expr := fmt.Sprintf("max(last_over_time(forethought_pool_instances_planned{fleet=%q,pool=%q}[15m]))", w.Name, name)
-		v, err := instant(ctx, w.source, expr, at)
-		if err != nil {
-			w.log.Warn("plan of the turn before is not known", "stage", "plan", "err", err)
-			return nil
+		q := series.Query{
+			Expr:  fmt.Sprintf("max(forethought_pool_instances_planned{fleet=%q,pool=%q})", w.Name, name),
+			Start: at.Add(-15 * time.Minute), End: at, Step: 15 * time.Second,
 		}
-		if v >= 0 {
+		y, err := series.One(ctx, w.source, q)
+		if err != nil && !errors.Is(err, series.ErrNoSeries) && !errors.Is(err, series.ErrOnlyMissing) {
+			return nil, err
+		}
+		if _, v, ok := y.Last(); ok && v >= 0 {
 			found = append(found, pool.Target{Pool: name, Instances: int(math.Round(v))})
 		}
 	}
-	w.restored, w.previous = true, found
-	return found
+	return found, nil
 }

@@ -150,15 +150,19 @@ func (s *scenario) start(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.board = loop.NewBoard([]string{"web"})
+	pending := ""
+	if s.source.values["pending"] != nil {
+		pending = "pending"
+	}
 	pools := loop.NewConfigured(s.source, map[string][]loop.PoolSpec{"web": {
 		{Pool: pool.Pool{Name: "fixed", Class: pool.Fixed, Min: 1, Max: 4, Capacity: 10, LeadTime: 4 * time.Minute}},
 		{Pool: pool.Pool{Name: "spot", Class: pool.Variable, Capacity: 10, LeadTime: 4 * time.Minute}, InstancesQuery: "spot_instances"},
 	}})
 	s.loop, err = loop.New(loop.Options{
 		Source: s.source, Fleet: pools, Publisher: s.board, Interval: time.Minute, Metrics: metrics,
-		Now: func() time.Time { return monday }, Log: slog.New(slog.DiscardHandler),
+		Clock: wall{}, Log: slog.New(slog.DiscardHandler),
 		Fleets: []loop.FleetOptions{{
-			Name: "web", Query: "demand", Unit: series.Cores, Step: time.Minute, Pending: "pending", Exclude: []string{"outage"},
+			Name: "web", Query: "demand", Unit: series.Cores, Step: time.Minute, Pending: pending, Exclude: []string{"outage"},
 			History: 24 * time.Hour, Method: flat{}, Horizon: 30, Horizons: []time.Duration{5 * time.Minute},
 			Probabilities: []float64{0.5}, Pools: []string{"fixed", "spot"}, Policy: s.policy,
 		}},
@@ -176,7 +180,7 @@ func (s *scenario) turn(at time.Time) {
 	s.loop.Turn(context.Background(), at)
 	snap, _ := s.board.Snapshot("web")
 	for _, target := range snap.Decision.Plan.Targets { // as a scrape of ourselves would store it
-		s.source.set(fmt.Sprintf("max(last_over_time(forethought_pool_instances_planned{fleet=\"web\",pool=%q}[15m]))", target.Pool),
+		s.source.set(fmt.Sprintf("max(forethought_pool_instances_planned{fleet=\"web\",pool=%q})", target.Pool),
 			at, float64(target.Instances))
 	}
 	s.print("turn " + at.Sub(monday).String())
@@ -230,12 +234,8 @@ func (s *source) Range(_ context.Context, q series.Query) ([]series.Series, erro
 	y := series.Series{Key: series.Key(q.Expr), Start: start, Step: q.Step, Values: make([]float64, n)}
 	for i := range y.Values {
 		y.Values[i] = math.NaN()
-		m := int(y.TimeAt(i).Sub(monday) / time.Minute)
-		if strings.Contains(q.Expr, "last_over_time") && m-len(values) < 15 {
-			m = min(m, len(values)-1)
-		}
-		if m >= 0 && m < len(values) {
-			y.Values[i] = values[m]
+		if m := y.TimeAt(i).Sub(monday); m >= 0 && int(m/time.Minute) < len(values) {
+			y.Values[i] = values[int(m/time.Minute)]
 		}
 	}
 	if y.Present() == 0 {

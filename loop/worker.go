@@ -2,10 +2,10 @@ package loop
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"log/slog"
-	"math"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -29,11 +29,11 @@ type worker struct {
 	history  history
 	readErr  error // why this turn read no new demand
 	model    forecast.Model
-	fitted   time.Time // the boundary that model was fitted at
-	previous []pool.Target
-	restored bool // previous was asked for after the start
+	fitted   time.Time      // the boundary that model was fitted at
+	restored *[]pool.Target // the plan before the start, nil until it is known
 	fornow   fornow
-	pending  float64
+	pending  pending
+	fitErr   error // why there is no model
 
 	killed atomic.Bool
 	mu     sync.Mutex    // serialises publishing with the kill switch
@@ -60,31 +60,28 @@ func (w *worker) turn(ctx context.Context, at time.Time) (pool.Snapshot, error) 
 	w.metrics.stage("read", begin)
 
 	begin = time.Now()
-	err := w.learn(ctx)
-	if err != nil {
-		return pool.Snapshot{}, &stageError{"fit", err}
-	}
+	w.learn(ctx, at)
 	w.metrics.stage("fit", begin)
 
 	begin = time.Now()
-	f := w.model.Forecast(w.Horizon)
-	f.Key, f.Unit = series.Key(w.Name), w.Unit
-	paths := w.simulate(f)
+	f, paths := w.forecast()
 	w.metrics.stage("forecast", begin)
 
 	begin = time.Now()
 	in := pool.Input{Fleet: w.Name, Now: at, Forecast: f, Paths: paths, Policy: w.Policy, Pending: w.readPending(ctx, at)}
 	in.DemandAt, in.Demand = w.present(ctx, at)
-	in.Policy.Killed = w.Policy.Killed || w.killed.Load()
+	in.Policy.Killed = w.isKilled()
+	var err error
 	if in.Pools, err = w.fleet.Pools(ctx, w.Name, at); err != nil {
 		return pool.Snapshot{}, &stageError{"pools", fmt.Errorf("read pools of %s: %w", w.Name, err)}
 	}
-	in.Previous = w.restore(ctx, at)
+	if in.Previous, err = w.before(ctx, at); err != nil {
+		return pool.Snapshot{}, &stageError{"plan", err}
+	}
 	d, err := pool.Decide(in)
 	if err != nil {
 		return pool.Snapshot{}, &stageError{"plan", withCause(err, w.readErr)}
 	}
-	w.previous = d.Plan.Targets
 	for _, g := range d.Guards {
 		w.metrics.guards.WithLabelValues(w.Name, g.Name).Inc()
 	}
@@ -98,7 +95,7 @@ func (w *worker) guardedTurn(ctx context.Context, at time.Time) (s pool.Snapshot
 	defer func() {
 		if r := recover(); r != nil {
 			w.log.Error("turn panics", "panic", r, "stack", string(debug.Stack()))
-			w.model = nil // fit anew: what the panic left may be broken
+			w.model = nil // fitted anew in the next turn: what the panic left may be broken
 			err = &stageError{"turn", fmt.Errorf("turn of %s panics: %v", w.Name, r)}
 		}
 	}()
@@ -106,28 +103,58 @@ func (w *worker) guardedTurn(ctx context.Context, at time.Time) (s pool.Snapshot
 }
 
 // learn brings the model up to the history. It is fitted anew at boundaries that follow from the history alone, so that a process that
-// has just begun holds the same model as one that has run for weeks; in between it is updated with each new observation.
-func (w *worker) learn(ctx context.Context) error {
-	h := w.history.learnt
+// has just begun holds the same model as one that has run for weeks; in between it is told each new observation. Where it can't be fitted
+// there is no forecast, and the reactive need is planned.
+func (w *worker) learn(ctx context.Context, at time.Time) {
 	if boundary := w.history.boundary(w.Name, w.History); w.model == nil || !boundary.Equal(w.fitted) {
-		model, err := w.Method.Fit(ctx, w.history.upTo(boundary, w.History))
-		if err != nil {
-			return fmt.Errorf("fit %s to %s: %w", w.Method.Name(), w.Name, err)
+		former := w.model
+		if former != nil && boundary.Sub(w.fitted) >= refits[2] {
+			w.history.reread(ctx, w, at)
+			boundary = w.history.boundary(w.Name, w.History)
+		}
+		model, err := w.fit(ctx, w.history.upTo(boundary, w.History))
+		if w.fitErr = err; err != nil {
+			w.log.Error("model is not fitted", "stage", "fit", "err", err)
+			w.model = nil
+			return
 		}
 		w.metrics.fits.WithLabelValues(w.Name).Inc()
-		w.explainChange(model)
+		w.explainChange(former, model)
 		w.model, w.fitted, w.history.told = model, boundary, boundary
 	}
-	for _, v := range h.Values[h.Index(w.history.told)+1:] {
+	h := w.history.learnt
+	for _, v := range h.Slice(h.Index(w.history.told)+1, h.Index(w.history.known())+1).Values {
 		w.model.Update(v)
 	}
-	w.history.told = h.End()
-	return nil
+	w.history.told = later(w.history.told, w.history.known())
+}
+
+// fit fits the method and answers a panic in it with an error.
+func (w *worker) fit(ctx context.Context, y series.Series) (m forecast.Model, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("fit %s to %s panics: %v\n%s", w.Method.Name(), w.Name, r, debug.Stack())
+		}
+	}()
+	if m, err = w.Method.Fit(ctx, y); err != nil {
+		return nil, fmt.Errorf("fit %s to %s: %w", w.Method.Name(), w.Name, err)
+	}
+	return m, nil
+}
+
+// forecast returns what the model believes, and its sample paths; nothing without a model.
+func (w *worker) forecast() (forecast.Forecast, [][]float64) {
+	if w.model == nil {
+		return forecast.Forecast{}, nil
+	}
+	f := w.model.Forecast(w.Horizon)
+	f.Key, f.Unit = series.Key(w.Name), w.Unit
+	return f, w.simulate(f)
 }
 
 // explainChange logs which method forecasts from now on, when that changed.
-func (w *worker) explainChange(next forecast.Model) {
-	from, to := selectionOf(w.model), selectionOf(next)
+func (w *worker) explainChange(former, next forecast.Model) {
+	from, to := selectionOf(former), selectionOf(next)
 	if from.Method != to.Method {
 		w.log.Info("method changed", "from", from.Method, "to", to.Method, "runner_up", to.RunnerUp, "reason", to.Reason)
 	}
@@ -162,27 +189,41 @@ func (w *worker) present(ctx context.Context, at time.Time) (time.Time, float64)
 	return w.history.latestAt, w.history.latest
 }
 
-// readPending returns the work that waits. Where its query finds nothing, nothing waits; where it can't be read, what was known last
-// does. Either way the demand itself stands.
+// pending is the work that waited when it was last known.
+type pending struct {
+	value float64
+	at    time.Time
+	err   error // why it is not known now
+}
+
+// errNoPending says that the query of pending work found nothing.
+var errNoPending = errors.New("query returned no value; where nothing is 0, write: or vector(0)")
+
+// readPending returns the work that waits. Where that is not known it is what was known last, for as long as a stale demand is held too:
+// a queue whose exporter died is not empty.
 func (w *worker) readPending(ctx context.Context, at time.Time) float64 {
 	if w.Pending == "" {
 		return 0
 	}
 	v, err := instant(ctx, w.source, w.Pending, at)
-	switch {
-	case err != nil:
-		w.log.Warn("pending work is not known and stays what it was", "stage", "read", "pending", w.pending, "err", err)
-	case math.IsNaN(v) || v < 0:
-		w.pending = 0
-	default:
-		w.pending = v
+	if err == nil && !(v >= 0) {
+		err = errNoPending
 	}
-	return w.pending
+	if w.pending.err = err; err == nil {
+		w.pending.value, w.pending.at = v, at
+	}
+	if at.Sub(w.pending.at) > w.Policy.StaleAfter+w.Policy.Hold {
+		w.pending.value = 0
+	}
+	return w.pending.value
 }
 
 // snapshot says how the fleet stands after a turn with a decision.
 func (w *worker) snapshot(at time.Time, d pool.Decision, pools []pool.Pool, now []pool.ForNow) pool.Snapshot {
-	sel := selectionOf(w.model)
+	sel := forecast.Selection{}
+	if w.model != nil {
+		sel = selectionOf(w.model)
+	}
 	s := pool.Snapshot{
 		Fleet: w.Name, Unit: w.Unit, Turn: at, State: pool.Ready, Reason: sel.Reason, ReadyAt: sel.ReadyAt,
 		Horizons: w.Horizons, Probabilities: w.Probabilities, Probability: w.Policy.Probability,
@@ -193,11 +234,23 @@ func (w *worker) snapshot(at time.Time, d pool.Decision, pools []pool.Pool, now 
 		s.State = pool.Stale
 		s.Reason = fmt.Sprintf("no observation of the demand since %s: nothing shrinks, and without one by %s there is no decision",
 			stamp(d.DemandAt), stamp(d.DemandAt.Add(w.Policy.StaleAfter+w.Policy.Hold)))
-	case sel.Limited:
+	case sel.Limited || w.model == nil:
 		s.State = pool.Learning
 	}
-	if w.readErr != nil {
-		s.Reason += "; this turn read no demand: " + w.readErr.Error()
+	for _, doubt := range []struct {
+		what string
+		err  error
+	}{
+		{"there is no forecast and the reactive need is planned", w.fitErr},
+		{"this turn read no demand", w.readErr},
+		{fmt.Sprintf("pending work is not known and %g is assumed", w.pending.value), w.pending.err},
+	} {
+		if doubt.err != nil {
+			s.Reason = join(s.Reason, doubt.what+": "+doubt.err.Error())
+		}
+	}
+	if w.history.partial {
+		s.Reason = join(s.Reason, "parts of the history could not be read")
 	}
 	return s
 }
@@ -222,23 +275,58 @@ func (w *worker) starting() pool.Snapshot {
 	}
 }
 
-// publish publishes s under the kill switch as it is now.
+// isKilled reports whether the kill switch is on, in the configuration or set while running.
+func (w *worker) isKilled() bool { return w.Policy.Killed || w.killed.Load() }
+
+// publish publishes s under the kill switch as it is now. The plan that the next turn's steps are bounded by is what was published.
 func (w *worker) publish(ctx context.Context, p Publisher, s pool.Snapshot) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s.Decision.Killed = w.Policy.Killed || w.killed.Load()
-	w.last = s
-	return p.Publish(ctx, s)
+	return w.publishLocked(ctx, p, s)
 }
 
-// kill sets the kill switch and publishes the latest snapshot again under it.
+func (w *worker) publishLocked(ctx context.Context, p Publisher, s pool.Snapshot) error {
+	s.Decision.Killed = s.Decision.Killed || w.isKilled()
+	if err := p.Publish(ctx, s); err != nil {
+		return err
+	}
+	w.last = s
+	return nil
+}
+
+// kill sets the kill switch. On, it acts at once: the latest snapshot is published again under it. Off, it acts with the next turn, whose
+// steps are bounded by what doors answer until then.
 func (w *worker) kill(ctx context.Context, p Publisher, on bool) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.killed.Store(on)
 	w.log.Info("kill switch is set", "on", on)
+	if !on {
+		return nil
+	}
+	return w.publishLocked(ctx, p, w.last)
+}
+
+// before returns the plan that this turn's steps are bounded by: that of the turn before, or what doors answered then where they were
+// not given the plan and are now. After a start it is what was published last, by an earlier process or by another replica.
+func (w *worker) before(ctx context.Context, at time.Time) ([]pool.Target, error) {
 	w.mu.Lock()
-	s := w.last
+	d := w.last.Decision
 	w.mu.Unlock()
-	return w.publish(ctx, p, s)
+	if d.At.IsZero() {
+		if w.restored == nil {
+			found, err := w.restore(ctx, at)
+			if err != nil {
+				return nil, fmt.Errorf("read the plan before the start of %s: %w", w.Name, err)
+			}
+			w.restored = &found
+		}
+		return *w.restored, nil
+	}
+	if w.Policy.Mode == pool.Act && !w.isKilled() {
+		return d.Effective().Targets, nil
+	}
+	return d.Plan.Targets, nil
 }
 
 // sameDemand reports whether o learnt from the same history in the same way.
@@ -249,7 +337,7 @@ func (w *worker) sameDemand(o *worker) bool {
 
 // adopt takes over what o decided, and what it learnt where that is of the same demand and read at the same place.
 func (w *worker) adopt(o *worker, samePlace bool) {
-	w.previous, w.restored, w.pending, w.last = o.previous, o.restored, o.pending, o.last
+	w.restored, w.pending, w.last = o.restored, o.pending, o.last
 	w.killed.Store(o.killed.Load())
 	if samePlace && w.sameDemand(o) {
 		w.history, w.model, w.fitted, w.fornow = o.history, o.model, o.fitted, o.fornow
@@ -261,6 +349,14 @@ func withCause(err, cause error) error {
 		return err
 	}
 	return fmt.Errorf("%w: %w", err, cause)
+}
+
+// join adds a part to a sentence that may be empty.
+func join(sentence, part string) string {
+	if sentence == "" {
+		return part
+	}
+	return sentence + "; " + part
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -1,7 +1,6 @@
 package pool
 
 import (
-	"math"
 	"time"
 
 	"github.com/forethought-autoscaler/forethought/forecast"
@@ -20,6 +19,9 @@ import (
 func Decide(in Input) (Decision, error) {
 	if err := in.validate(); err != nil {
 		return Decision{}, err
+	}
+	if !usable(in) {
+		in.Paths = nil
 	}
 	s := &sizer{in: in, present: in.Demand + in.Pending}
 	s.reactive, _ = fill(in.Pools, s.present)
@@ -77,11 +79,26 @@ func (s *sizer) size() {
 func (s *sizer) peak(from time.Time, span time.Duration) float64 {
 	f := s.in.Forecast
 	first := int(from.Sub(f.Origin) / f.Step)
-	q := forecast.Peak(s.in.Paths, first, f.StepAt(from.Add(span))).Quantile(s.in.Policy.Probability)
-	if math.IsNaN(q) || q < 0 {
-		return 0
+	return forecast.Peak(s.in.Paths, first, f.StepAt(from.Add(span))).Quantile(s.in.Policy.Probability)
+}
+
+// usable reports whether the paths are demands: a number that is not finite or is negative anywhere makes them no forecast at all, since
+// a quantile over the rest would be too low.
+func usable(in Input) bool {
+	if in.Forecast.Step <= 0 {
+		return false
 	}
-	return q
+	for _, path := range in.Paths {
+		for _, v := range path {
+			if !finite(v) {
+				return false
+			}
+		}
+		if len(path) == 0 {
+			return false
+		}
+	}
+	return len(in.Paths) > 0
 }
 
 func (s *sizer) instances(pool int, demand float64) int {

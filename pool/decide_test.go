@@ -208,12 +208,78 @@ func TestDecideProperties(t *testing.T) {
 				t.Fatalf("pool %s rises from %d to %d, more than %d in a turn\n%+v", p.Name, prev, target.Instances, up, in)
 			}
 		}
+		checkLimits(t, in, d)
 		if d.Plan.Unmet < 0 || d.Plan.Unmet > 1 || math.IsNaN(d.Plan.Unmet) {
 			t.Fatalf("unmet share %v", d.Plan.Unmet)
 		}
 		if again := decide(t, in); !reflect.DeepEqual(d, again) {
 			t.Fatalf("the same input is decided in two ways:\n%+v\n%+v", d, again)
 		}
+	}
+}
+
+// checkLimits checks I2 and I4 beside what the test above checks.
+func checkLimits(t *testing.T, in pool.Input, d pool.Decision) {
+	t.Helper()
+	held := map[string]bool{} // pools that another guard keeps above a limit
+	for _, g := range d.Guards {
+		if g.Name == pool.GuardStale || g.Name == pool.GuardStepDown || g.Name == pool.GuardDecay {
+			held[g.Pool] = true
+		}
+	}
+	served, reactive := 0.0, 0.0
+	for i, p := range in.Pools {
+		served += float64(d.Plan.Targets[i].Instances) * p.Capacity
+		reactive += float64(d.Reactive.Targets[i].Instances) * p.Capacity
+		if age := noon.Sub(in.DemandAt); age > in.Policy.StaleAfter && len(in.Previous) > 0 {
+			prev, _ := pool.Plan{Targets: in.Previous}.Instances(p.Name)
+			if n := d.Plan.Targets[i].Instances; n < prev && (p.Max == 0 || n < p.Max) {
+				t.Fatalf("pool %s shrinks from %d to %d though the demand is %s old\n%+v", p.Name, prev, n, age, in)
+			}
+		}
+	}
+	if len(held) > 0 {
+		return
+	}
+	slack := in.Pools[0].Capacity + in.Pools[1].Capacity
+	if lift := in.Policy.Limits.Lift; lift > 0 && served > lift*max(reactive, slack)+slack {
+		t.Fatalf("the plan serves %v, more than %v times %v\n%+v", served, lift, reactive, in)
+	}
+	if limit := in.Policy.Limits.HourlyCost; limit > 0 && d.Plan.HourlyCost > max(limit, d.Reactive.HourlyCost)+1e-9 {
+		t.Fatalf("the plan costs %v of %v; the reactive need costs %v\n%+v", d.Plan.HourlyCost, limit, d.Reactive.HourlyCost, in)
+	}
+}
+
+func TestPathsThatAreNoDemandAreNoForecast(t *testing.T) {
+	f := func(paths [][]float64) {
+		t.Helper()
+		in := input(paths)
+		in.Previous, in.Policy.Limits.StepDown = previous(4, 30), 3
+		d := decide(t, in)
+		if d.Plan.Total() != 31 || len(d.Guards) == 0 || d.Guards[0].Name != pool.GuardDecay {
+			t.Errorf("plan %d with guards %+v, want a decay to 31", d.Plan.Total(), d.Guards)
+		}
+	}
+	f(at(level(60, 160), 5, 5, math.NaN()))
+	f(at(level(60, 160), 60, 60, math.Inf(1)))
+	f(at(level(60, 160), 1, 1, -1))
+	f([][]float64{{}})
+}
+
+func TestAheadCountsFromNow(t *testing.T) {
+	in := input(at(level(60, 160), 20, 20, 400))
+	in.Forecast.Steps[14] = forecast.Point(300) // 15 minutes after the origin
+	in.Forecast.Origin, in.DemandAt = noon.Add(-10*time.Minute), noon.Add(-10*time.Minute)
+	d := decide(t, in)
+	if v, err := d.DemandAhead(5*time.Minute, 0.5); err != nil || v != 300 {
+		t.Errorf("5m ahead of a forecast that is 10m old: %v, %v, want 300", v, err)
+	}
+	if _, err := d.DemandAhead(55*time.Minute, 0.5); err == nil {
+		t.Error("a forecast answers beyond its end")
+	}
+	in = input(level(60, 20))
+	if v, err := decide(t, in).PeakAhead(30*time.Minute, 0.5); err != nil || v != 160 {
+		t.Errorf("the peak from now on is %v, %v, want the present demand of 160 at least", v, err)
 	}
 }
 

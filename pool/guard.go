@@ -11,6 +11,7 @@ import (
 // It returns those that changed a count, or that hold the fleet as a whole.
 func (s *sizer) guard() []Guard {
 	var g guards
+	s.floor(&g) // so that the limits see what is needed anyway
 	s.lift(&g)
 	s.budget(&g)
 	s.hold(&g)

@@ -88,6 +88,7 @@ func (p Pool) sound() bool {
 	return p.Capacity > 0 && !math.IsInf(p.Capacity, 0) && p.Min >= 0 && (p.Max == 0 || p.Max >= p.Min)
 }
 
+// finite reports whether v can be a demand; NaN cannot.
 func finite(v float64) bool { return v >= 0 && !math.IsInf(v, 1) }
 
 // stale reports whether the observation is too old to be the present demand.

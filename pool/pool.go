@@ -31,13 +31,13 @@ const (
 )
 
 // Pool is a set of interchangeable instances as it stands. Capacity is the demand that one active instance serves, in the fleet's
-// unit. Max is 0 where the pool has no upper bound. Warming, Warm and Active say how many instances there are now and mean nothing
-// unless Observed.
+// unit. Max is 0 where the pool has no upper bound. Active says how many instances there are now and means nothing unless Observed;
+// Warming and Warm are known beside it only where Phases is true, and otherwise counted in Active.
 type Pool struct {
 	Name                  string
 	Class                 Class
 	Min, Max              int
-	Observed              bool
+	Observed, Phases      bool
 	Warming, Warm, Active int
 	Capacity              float64
 	LeadTime              time.Duration
@@ -147,9 +147,12 @@ type Sizing struct {
 	Add, Keep, Reactive, Previous int
 }
 
+// Acting reports whether doors are given what the forecast says: in mode act, without the kill switch.
+func (d Decision) Acting() bool { return d.Mode == Act && !d.Killed }
+
 // Effective returns the plan that doors answer with: Plan in mode act without the kill switch, Reactive otherwise.
 func (d Decision) Effective() Plan {
-	if d.Mode == Act && !d.Killed {
+	if d.Acting() {
 		return d.Plan
 	}
 	return d.Reactive
@@ -221,8 +224,9 @@ func (e *HorizonError) Error() string {
 	return fmt.Sprintf("horizon %s is outside the forecast, which reaches %s", e.Asked, e.Longest)
 }
 
-// DemandAhead returns the quantile at probability p of the demand one horizon after the forecast's origin; the horizon is rounded up to
-// a whole step. It returns a *HorizonError where the forecast does not reach.
+// DemandAhead returns the quantile at probability p of the demand one horizon ahead, rounded up to a whole step. The horizon counts from
+// the forecast's origin, and where observations are missing since, from the last grid point before the decision. It returns a
+// *HorizonError where the forecast does not reach.
 func (d Decision) DemandAhead(horizon time.Duration, p float64) (float64, error) {
 	h, err := d.step(horizon)
 	if err != nil {
@@ -231,19 +235,20 @@ func (d Decision) DemandAhead(horizon time.Duration, p float64) (float64, error)
 	return d.Forecast.Steps[h-1].Quantile(p), nil
 }
 
-// PeakAhead is DemandAhead for the largest demand between the origin and the horizon.
+// PeakAhead is DemandAhead for the largest demand between now and the horizon, which is the present demand at least.
 func (d Decision) PeakAhead(horizon time.Duration, p float64) (float64, error) {
 	h, err := d.step(horizon)
 	if err != nil {
 		return 0, err
 	}
-	return d.Peaks[h-1].Quantile(p), nil
+	return max(d.Peaks[h-1].Quantile(p), d.Demand+d.Pending), nil
 }
 
 func (d Decision) step(horizon time.Duration) (int, error) {
 	h := 0
 	if d.Forecast.Step > 0 {
-		h = d.Forecast.StepAt(d.Forecast.Origin.Add(horizon))
+		late := max(d.At.Sub(d.Forecast.Origin)/d.Forecast.Step, 0)
+		h = d.Forecast.StepAt(d.Forecast.Origin.Add(late*d.Forecast.Step + horizon))
 	}
 	if n := min(len(d.Forecast.Steps), len(d.Peaks)); h < 1 || h > n {
 		return 0, &HorizonError{Asked: horizon, Longest: time.Duration(n) * d.Forecast.Step}

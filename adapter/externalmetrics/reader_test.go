@@ -194,6 +194,13 @@ func TestOnlyActMovesCapacity(t *testing.T) {
 		if got := read(boardOf(s), at, "forethought_pool_instances_desired", parse(t, "fleet=web")); got != want {
 			t.Errorf("%s, killed %v: %s, want %s", mode, killed, got, want)
 		}
+		for _, metric := range []string{"forethought_demand_forecast", "forethought_demand_forecast_peak"} {
+			present, _, _ := strings.Cut(read(boardOf(s), at, "forethought_demand", parse(t, "fleet=web")), " ")
+			got, _, _ := strings.Cut(read(boardOf(s), at, metric, parse(t, "fleet=web")), " ")
+			if acts := mode == pool.Act && !killed; (got == present) == acts {
+				t.Errorf("%s, killed %v: %s is %s beside a present demand of %s", mode, killed, metric, got, present)
+			}
+		}
 	}
 	f(pool.Act, false, "10 fleet=web")
 	f(pool.Act, true, "5 fleet=web")

@@ -17,7 +17,8 @@
 // are understood. Everything else is refused with status 400 and a message that lists what is allowed. An unknown metric and a fleet
 // without a valid decision are answered with 404. The namespace of a request is ignored: every one gets the same answer.
 //
-// The desired instances are those that the decision lets autoscalers have, which in mode shadow and with the kill switch on is the
+// While a fleet is in mode shadow or its kill switch is on, both forecasts answer with the present demand, for the same reason. The
+// desired instances are those that the decision lets autoscalers have, which in mode shadow and with the kill switch on is the
 // reactive need. The plan that mode shadow only shows is not served here, so that no autoscaler can act on it by mistake.
 package externalmetrics
 

@@ -39,7 +39,8 @@ func readPeak(q query, s pool.Snapshot, chosen map[string]string) (resource.Quan
 	return readAhead(q, s, chosen, s.Decision.PeakAhead)
 }
 
-// readAhead returns what ahead says for the horizon and probability of q, or for the fleet's own where q names none.
+// readAhead returns what ahead says for the horizon and probability of q, or for the fleet's own where q names none. While the decision
+// does not act it is the present demand: an autoscaler that follows a forecast moves capacity as one does that follows instances.
 func readAhead(q query, s pool.Snapshot, chosen map[string]string,
 	ahead func(time.Duration, float64) (float64, error),
 ) (resource.Quantity, error) {
@@ -53,9 +54,12 @@ func readAhead(q query, s pool.Snapshot, chosen map[string]string,
 		return resource.Quantity{}, badRequest("fleet %s has no horizon and probability of its own; name both", s.Fleet)
 	}
 	chosen[keyHorizon], chosen[keyProbability] = horizonText(q.horizon), probabilityText(q.probability)
-	d, err := ahead(q.horizon, q.probability)
-	if err != nil {
-		return resource.Quantity{}, noForecast(s, err)
+	d := s.Decision.Demand + s.Decision.Pending
+	if s.Decision.Acting() {
+		var err error
+		if d, err = ahead(q.horizon, q.probability); err != nil {
+			return resource.Quantity{}, noForecast(s, err)
+		}
 	}
 	v, err := demandQuantity(d)
 	return v, unusable(s, err)

@@ -7,7 +7,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"reflect"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -24,12 +27,6 @@ import (
 	"github.com/forethought-autoscaler/forethought/series/prom"
 )
 
-// clock is what time it is, and how to wait until it is later.
-type clock interface {
-	Now() time.Time
-	Wait(ctx context.Context, until time.Time) error
-}
-
 // options say what an app serves and where.
 type options struct {
 	configFile string
@@ -41,7 +38,7 @@ type options struct {
 	cluster  *externalmetrics.Cluster
 	// embeddedAddress replaces the configured address of the embedded Prometheus where it is not empty.
 	embeddedAddress string
-	clock           clock
+	clock           loop.Clock
 	// speed is how much faster than the machine's the clock goes.
 	speed float64
 	log   *slog.Logger
@@ -65,10 +62,13 @@ type app struct {
 	pages              *exporter.Server
 	external           *externalmetrics.Server // nil where the API is not served
 
-	reload  chan struct{} // asks for the running loop to be replaced by next
-	mu      sync.Mutex    // guards current, next and serialises reloads
+	signals <-chan os.Signal // each reads the configuration again; nil for none
+	reload  chan struct{}    // asks for the running loop to be replaced by next
+	mu      sync.Mutex       // guards what follows and serialises reloads
 	current *turner
-	next    *turner
+	next    *turner // built and not yet running, nil when there is none
+	place   int     // counts the places that histories were read from
+	started bool    // every fleet has had its first turn
 
 	cleanups []func() error
 }
@@ -77,6 +77,8 @@ type app struct {
 type turner struct {
 	config *config.Config
 	loop   *loop.Loop
+	pools  *loop.Configured
+	source *prom.Source
 }
 
 // newApp reads the configuration, opens the store, binds every address and builds the loop. What it began when something fails is ended
@@ -221,15 +223,16 @@ func (a *app) openExternal() ([]exporter.Link, error) {
 	}}, nil
 }
 
-// build makes a loop from a configuration. It changes nothing but the board's set of fleets, which keeps every snapshot.
+// build makes a loop from a configuration. It changes nothing else.
 func (a *app) build(c *config.Config) (*turner, error) {
 	source, err := a.source(c)
 	if err != nil {
 		return nil, err
 	}
+	pools := loop.NewConfigured(source, poolSpecs(c))
 	o := loop.Options{
-		Source: source, SourceName: source.String(), Fleet: loop.NewConfigured(source, poolSpecs(c)), Publisher: a.board, Interval: time.Duration(c.Interval),
-		Now: a.clock.Now, Log: a.log, Metrics: a.metrics, Killed: a.kills.all(),
+		Source: source, SourceName: strconv.Itoa(a.place), Fleet: pools, Publisher: a.board,
+		Interval: time.Duration(c.Interval), Clock: a.clock, Log: a.log, Metrics: a.metrics, Killed: a.kills.all(),
 	}
 	if a.standing != nil {
 		o.Fleet = a.standing(o.Fleet, a.board)
@@ -241,7 +244,7 @@ func (a *app) build(c *config.Config) (*turner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &turner{config: c, loop: l}, nil
+	return &turner{config: c, loop: l, pools: pools, source: source}, nil
 }
 
 func (a *app) source(c *config.Config) (*prom.Source, error) {
@@ -269,6 +272,7 @@ func (a *app) run(ctx context.Context) error {
 	}
 	actor(a.turn)
 	actor(a.serveWeb)
+	actor(a.reloadOnSignals)
 	if a.external != nil {
 		actor(a.external.Run)
 	}
@@ -283,7 +287,7 @@ func (a *app) turn(ctx context.Context) error {
 		a.mu.Unlock()
 		own, cancel := context.WithCancel(ctx)
 		ended := make(chan error, 1)
-		go func() { ended <- l.Run(own, a.clock.Wait) }()
+		go func() { ended <- l.Run(own) }()
 		select {
 		case <-ctx.Done():
 			cancel()
@@ -293,12 +297,22 @@ func (a *app) turn(ctx context.Context) error {
 			if err := <-ended; err != nil {
 				return err
 			}
-			a.mu.Lock()
-			a.next.loop.Adopt(a.current.loop)
-			a.current = a.next
-			a.mu.Unlock()
+			a.replace()
 		}
 	}
+}
+
+// replace lets the loop that a reload built go on where the current one, which has ended, left off.
+func (a *app) replace() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.next == nil {
+		return
+	}
+	a.next.pools.Adopt(a.current.pools)
+	a.next.loop.Adopt(a.current.loop)
+	a.current.source.Close()
+	a.current, a.next = a.next, nil
 }
 
 // tryReload reads the configuration again. Everything that can fail is done before anything changes.
@@ -309,12 +323,18 @@ func (a *app) tryReload() error {
 		if err := refuseMove(a.current.config, c); err != nil {
 			return err
 		}
-		a.board.SetFleets(fleetNames(c))
+		latest := a.current
+		if a.next != nil {
+			latest = a.next
+		}
+		if !reflect.DeepEqual(latest.config.Prometheus, c.Prometheus) {
+			a.place++ // what was learnt elsewhere is not taken over
+		}
 		next, err := a.build(c)
 		if err != nil {
-			a.board.SetFleets(fleetNames(a.current.config))
 			return err
 		}
+		a.board.SetFleets(fleetNames(c))
 		a.next = next
 		return nil
 	})
@@ -339,7 +359,15 @@ func (a *app) kill(fleet string, on bool) error {
 	if err := a.kills.set(fleet, on); err != nil {
 		return err
 	}
-	return a.current.loop.Kill(context.Background(), fleet, on)
+	for _, t := range []*turner{a.current, a.next} { // a fleet that a reload brings is in the next one only
+		if t == nil || !slices.Contains(fleetNames(t.config), fleet) {
+			continue
+		}
+		if err := t.loop.Kill(context.Background(), fleet, on); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // healthy says why the process should be restarted: turns have stopped.
@@ -349,9 +377,14 @@ func (a *app) healthy() error {
 	return a.current.loop.Alive()
 }
 
-// ready says why the process should get no traffic: a fleet has not had its first turn. A fleet without a decision is no reason, since
-// the others still have theirs.
+// ready says why the process should get no traffic: since it began, not every fleet has had its first turn. A fleet without a decision,
+// or one that a reload brings, is no reason, since the others have theirs.
 func (a *app) ready() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.started {
+		return nil
+	}
 	var waiting []string
 	for _, s := range a.board.Snapshots() {
 		if s.Turn.IsZero() {
@@ -361,6 +394,7 @@ func (a *app) ready() error {
 	if len(waiting) > 0 {
 		return fmt.Errorf("the first turn has not ended of %d fleets, first %s", len(waiting), waiting[0])
 	}
+	a.started = true
 	return nil
 }
 

@@ -219,7 +219,7 @@ func warmFleets(b *testing.B, n int) (*loop.Loop, time.Time) {
 		b.Fatal(err)
 	}
 	o := loop.Options{
-		Interval: time.Minute, Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: metrics,
+		Interval: time.Minute, Clock: wallClock{}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: metrics,
 		Source: waveSource{},
 	}
 	specs := map[string][]loop.PoolSpec{}

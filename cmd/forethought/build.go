@@ -27,9 +27,6 @@ func checks() config.Checks {
 	}
 }
 
-// leadTimeReach is how many times the configured lead time a measured one may be before the forecast no longer reaches.
-const leadTimeReach = 4
-
 // methodOf returns the forecasting method for demands of a step: every method the program has, chosen among by score. seasons replaces
 // a day and a week where it is not empty.
 func methodOf(step time.Duration, horizon int, seasons []time.Duration) selection.Auto {
@@ -66,9 +63,7 @@ func fleetOptions(c *config.Config, f config.Fleet) loop.FleetOptions {
 	for _, p := range f.Pools {
 		o.Pools = append(o.Pools, p.Name)
 		spec := poolSpec(p)
-		if spec.LeadTimeQuery != "" {
-			spec.LeadTime *= leadTimeReach
-		}
+		spec.LeadTime = spec.MaxLeadTime()
 		reaching = append(reaching, spec.Pool)
 	}
 	o.Horizon = horizonSteps(o, pool.Reach(reaching, o.Policy))
@@ -77,9 +72,9 @@ func fleetOptions(c *config.Config, f config.Fleet) loop.FleetOptions {
 }
 
 // horizonSteps returns how many steps a forecast needs: to the longest horizon shown, and to the end of every window of a decision that
-// is made from an observation that is almost stale.
+// is made from an old observation. A forecast that is held for longer than half an hour stays at its last step.
 func horizonSteps(o loop.FleetOptions, reach time.Duration) int {
-	longest := reach + o.Policy.StaleAfter + o.Step
+	longest := reach + o.Policy.StaleAfter + min(o.Policy.Hold, 30*time.Minute) + o.Step
 	for _, h := range o.Horizons {
 		longest = max(longest, h)
 	}

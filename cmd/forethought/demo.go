@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -61,11 +62,14 @@ func demoCommand(cmd *kingpin.CmdClause, logs *promslog.Config) command {
 
 // runDemo runs the demo until ctx ends. When every fleet has had its first turn, it prints the first screen.
 func runDemo(ctx context.Context, o demoOptions, stdout io.Writer) error {
+	hangUp := hangUps()
+	defer signal.Stop(hangUp)
 	a, feed, cleanup, err := newDemo(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer cleanup()
+	a.reloadOn(hangUp)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
@@ -102,7 +106,7 @@ func newDemo(ctx context.Context, o demoOptions) (a *app, feed *demo.Feed, clean
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	o.configFile = filepath.Join(folder, "forethought.yml")
+	o.configFile = filepath.Join(folder, "demo.yml")
 	if err = os.WriteFile(o.configFile, demoConfig(world, folder), 0o600); err != nil {
 		remove()
 		return nil, nil, nil, err
@@ -178,7 +182,7 @@ func demoWorld(o demoOptions, now time.Time) (demo.World, error) {
 func demoConfig(w demo.World, folder string) []byte {
 	var b strings.Builder
 	step := w.Fleets[0].Step
-	fmt.Fprintf(&b, "# The demo's configuration. It can be changed and read again: kill -HUP, or POST /-/reload.\n")
+	fmt.Fprintf(&b, "# The demo's configuration, written when it begins. Until it ends it can be changed and read again: kill -HUP, or POST /-/reload.\n")
 	fmt.Fprintf(&b, "embedded: {path: %q, retention: 90d}\nstorage: {path: %q}\n", filepath.Join(folder, "tsdb"), folder)
 	fmt.Fprintf(&b, "interval: 1m\nhistory: 28d\nhorizons: [%s]\nprobabilities: [0.5, 0.9, 0.99]\nfleets:\n", strings.Join(demoHorizons(step), ", "))
 	for _, f := range w.Fleets {
@@ -241,7 +245,9 @@ func firstScreen(a *app) string {
 	base := "http://" + a.web.Addr().String()
 	fmt.Fprintf(&b, "page: %s/\n", base)
 	fmt.Fprintf(&b, "metrics: %s/metrics\n", base)
-	fmt.Fprintf(&b, "external metrics: %s\n", a.external.URL())
+	if a.external != nil {
+		fmt.Fprintf(&b, "external metrics: %s\n", a.external.URL())
+	}
 	fmt.Fprintf(&b, "prometheus: http://%s\n", a.storeListener.Addr())
 	return b.String()
 }
@@ -289,12 +295,11 @@ func why(d pool.Decision) string {
 			longest = z
 		}
 	}
-	text := fmt.Sprintf("an instance asked for now serves in %s, when demand may reach %s; one let go is missed where it may reach %s within %s",
+	var text strings.Builder
+	fmt.Fprintf(&text, "an instance asked for now serves in %s, when demand may reach %s; one let go is missed where it may reach %s within %s",
 		model.Duration(longest.LeadTime), amount(longest.AddDemand), amount(longest.KeepDemand), model.Duration(longest.LeadTime+longest.Hold))
-	var textSb294 strings.Builder
 	for _, g := range d.Guards {
-		fmt.Fprintf(&textSb294, "; %s: %s", g.Name, g.Reason)
+		fmt.Fprintf(&text, "; %s: %s", g.Name, g.Reason)
 	}
-	text += textSb294.String()
-	return text
+	return text.String()
 }

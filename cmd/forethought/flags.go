@@ -12,10 +12,13 @@ import (
 func writeFlags(w io.Writer, app *kingpin.Application) error {
 	model := app.Model()
 	var b strings.Builder
-	b.WriteString("# Flags\n\nWritten by `go test ./cmd/forethought -run FlagsDoc -rewrite`; do not edit.\n\n")
+	b.WriteString("# Flags\n\nWritten by `forethought flags`; do not edit.\n\n")
 	b.WriteString(model.Help + "\n\n## All commands\n\n")
 	writeFlagTable(&b, model.Flags)
 	for _, cmd := range model.FlattenedCommands() {
+		if cmd.Hidden {
+			continue
+		}
 		fmt.Fprintf(&b, "\n## forethought %s\n\n%s\n\n", cmd.FullCommand, cmd.Help)
 		for _, arg := range cmd.Args {
 			fmt.Fprintf(&b, "- `%s`: %s\n", strings.ToUpper(arg.Name), arg.Help)

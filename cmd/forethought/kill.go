@@ -31,6 +31,9 @@ func openKillSwitches(folder string) (*killSwitches, error) {
 	if err := json.Unmarshal(data, &k.on); err != nil {
 		return nil, fmt.Errorf("read kill switches: %s: %w; mend or remove the file", k.path, err)
 	}
+	if k.on == nil { // the file says null
+		k.on = map[string]bool{}
+	}
 	return k, nil
 }
 
@@ -62,12 +65,16 @@ func (k *killSwitches) write(on map[string]bool) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(k.path), 0o750); err != nil {
+	if err = os.MkdirAll(filepath.Dir(k.path), 0o750); err != nil {
 		return err
 	}
-	temp := k.path + ".tmp"
-	if err := os.WriteFile(temp, data, 0o600); err != nil {
+	f, err := os.Create(k.path + ".tmp")
+	if err != nil {
 		return err
 	}
-	return os.Rename(temp, k.path)
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), k.path)
 }

@@ -62,7 +62,9 @@ func newCommandLine() (*kingpin.Application, map[string]command) {
 	app.HelpFlag.Short('h')
 	logs := &promslog.Config{}
 	flag.AddFlags(app, logs)
+	app.Command("flags", "Print FLAGS.md.").Hidden()
 	return app, map[string]command{
+		"flags":        func(_ context.Context, stdout, _ io.Writer) error { return writeFlags(stdout, app) },
 		"serve":        serveCommand(app.Command("serve", "Forecast, plan and publish, as the configuration says."), logs),
 		"demo":         demoCommand(app.Command("demo", "Run a generated organisation, or a real trace, end to end on this machine."), logs),
 		"check config": checkCommand(app.Command("check", "Check files without running anything.")),

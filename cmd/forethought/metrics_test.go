@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"os"
@@ -51,11 +50,12 @@ func TestMetricsDoc(t *testing.T) {
 // exportedMetrics runs a demo until it knows everything it can export, and returns type, labels and help by name.
 func exportedMetrics(t *testing.T) map[string][]string {
 	t.Helper()
-	a := startDemo(t, demoOptions{})
+	a := startDemo(t, demoOptions{options: options{speed: 300}})
 	external(t, a, "forethought_pool_instances_desired", map[string]string{"fleet": "web"})
-	s, _ := a.board.Snapshot("web")
-	for m := range 6 { // until what was forecast a horizon ago for now is known
-		a.current.loop.Turn(context.Background(), s.Turn.Add(time.Duration(m+1)*time.Minute))
+	for s, _ := a.board.Snapshot("web"); len(s.ForNow) == 0; s, _ = a.board.Snapshot("web") {
+		if err := a.clock.Wait(t.Context(), s.Turn.Add(time.Minute)); err != nil {
+			t.Fatal(err) // until what was forecast a horizon ago for now is known
+		}
 	}
 	families, err := a.registry.Gather()
 	if err != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"io"
-	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -63,29 +62,39 @@ func webFlags(cmd *kingpin.CmdClause, o *options, address string) {
 
 // runApp runs an app until ctx ends, and reads its configuration again on SIGHUP.
 func runApp(ctx context.Context, o options) error {
+	hangUp := hangUps() // before anything takes time, so that no signal ends the process
+	defer signal.Stop(hangUp)
 	a, err := newApp(ctx, o)
 	if err != nil {
 		return err
 	}
 	o.log.Info("serving", "web", a.web.Addr(), "fleets", len(a.board.Snapshots()))
-	stop := reloadOnSignal(a, o.log)
+	a.reloadOn(hangUp)
 	err = a.run(ctx)
-	stop()
 	if closeErr := a.close(); err == nil {
 		err = closeErr
 	}
 	return err
 }
 
-func reloadOnSignal(a *app, log *slog.Logger) (stop func()) {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGHUP)
-	go func() {
-		for range signals {
-			if err := a.tryReload(); err != nil {
-				log.Debug("reload by signal has no effect")
-			}
+// hangUps returns the channel on which SIGHUP comes.
+func hangUps() chan os.Signal {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGHUP)
+	return c
+}
+
+// reloadOn lets run read the configuration again on each signal.
+func (a *app) reloadOn(signals <-chan os.Signal) { a.signals = signals }
+
+// reloadOnSignals reads the configuration again on each signal until ctx ends. What is wrong with the file is logged by tryReload.
+func (a *app) reloadOnSignals(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-a.signals:
+			_ = a.tryReload()
 		}
-	}()
-	return func() { signal.Stop(signals); close(signals) }
+	}
 }

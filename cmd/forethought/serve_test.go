@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,9 +28,12 @@ type fakeProm struct {
 	series map[string]map[string]func(t time.Time) float64
 	// broken answers every request with a status where it is not 0.
 	broken int
+	mu     sync.Mutex
 }
 
 func (f *fakeProm) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
 	if f.broken != 0 {
 		w.WriteHeader(f.broken)
@@ -246,12 +251,17 @@ func TestReload(t *testing.T) {
 	if err := a.tryReload(); err != nil {
 		t.Fatal(err)
 	}
-	a.next.loop.Adopt(a.current.loop)
-	a.current = a.next
+	if err := a.kill("new", true); err != nil {
+		t.Errorf("the kill switch of a fleet that a reload brings: %v", err)
+	}
+	a.replace()
 	if s, ok := a.board.Snapshot("new"); !ok || s.State != pool.Starting {
 		t.Errorf("the new fleet is %s", s.State)
 	}
 	after := turn(a, noon.Add(time.Minute))
+	if s, _ := a.board.Snapshot("new"); !s.Decision.Killed {
+		t.Error("the kill switch of a fleet that a reload brought is lost")
+	}
 	if after.Decision.Sizing[0].Previous != before.Decision.Plan.Total() {
 		t.Errorf("the plan of the turn before is %d after a reload, want %d", after.Decision.Sizing[0].Previous, before.Decision.Plan.Total())
 	}
@@ -288,8 +298,8 @@ func TestKillSwitchSurvivesARestart(t *testing.T) {
 		t.Error(err)
 	}
 	post("/api/v1/fleets/web/resume", http.StatusOK)
-	if s, _ := a.board.Snapshot("web"); s.Decision.Killed {
-		t.Error("resume has no effect")
+	if s := turn(a, noon.Add(2*time.Minute)); s.Decision.Killed {
+		t.Error("resume has no effect in the next turn")
 	}
 }
 
@@ -314,16 +324,25 @@ func TestStartRefuses(t *testing.T) {
 	f("forethought.yml:1: ", "nothing\n")
 }
 
+// TestSeveralReplicasAnswerTheSame compares a replica that runs on with one that starts later, over a hole in the history and points that
+// come half an hour late.
 func TestSeveralReplicasAnswerTheSame(t *testing.T) {
+	now := noon
+	hole := noon.Add(-30 * time.Hour)
 	fake := &fakeProm{series: map[string]map[string]func(time.Time) float64{"demand": {"a": func(at time.Time) float64 {
+		late := at.After(noon.Add(80*time.Minute)) && at.Before(noon.Add(100*time.Minute)) && now.Before(noon.Add(2*time.Hour))
+		if late || at.After(hole) && at.Before(hole.Add(20*time.Hour)) {
+			return math.NaN()
+		}
 		return wave(at) + 10*math.Mod(float64(at.Unix()/300)*0.618, 1)
 	}}}}
 	early, late := serveOn(t, fake, "demand", ""), serveOn(t, fake, "demand", "")
 	for at := noon; at.Before(noon.Add(7 * time.Hour)); at = at.Add(7 * time.Minute) {
+		now = at
 		a := turn(early, at)
 		for _, target := range a.Decision.Plan.Targets { // as a scrape of the replica would store it
 			n := float64(target.Instances)
-			expr := fmt.Sprintf("max(last_over_time(forethought_pool_instances_planned{fleet=\"web\",pool=%q}[15m]))", target.Pool)
+			expr := fmt.Sprintf("max(forethought_pool_instances_planned{fleet=\"web\",pool=%q})", target.Pool)
 			fake.series[expr] = map[string]func(time.Time) float64{"a": func(time.Time) float64 { return n }}
 		}
 		if at.Before(noon.Add(3 * time.Hour)) {
@@ -347,4 +366,65 @@ func explanation(t *testing.T, a *app) string {
 		quantiles = append(quantiles, d.Quantile(0.5), d.Quantile(0.99))
 	}
 	return fmt.Sprintf("%+v\n%v\n%+v", s.Decision.Plan, quantiles, s.Decision.Sizing)
+}
+
+// TestRestartWithoutItsRecord lets the demand be readable and the plan before the start not: no decision is made from half of it.
+func TestRestartWithoutItsRecord(t *testing.T) {
+	fake := &fakeProm{series: map[string]map[string]func(time.Time) float64{"demand": {"a": wave}}}
+	hide := true
+	a := serveOn(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if hide && strings.Contains(r.FormValue("query"), "planned") {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		fake.ServeHTTP(w, r)
+	}), "demand", "")
+	fake.series[`max(forethought_pool_instances_planned{fleet="web",pool="spot"})`] = map[string]func(time.Time) float64{
+		"a": func(time.Time) float64 { return 200 },
+	}
+	if s := turn(a, noon); s.Decision.Valid(noon) || !strings.Contains(s.Reason, "read the plan before the start of web") {
+		t.Errorf("a decision is made without knowing the plan before: %d instances, %s", s.Decision.Plan.Total(), s.Reason)
+	}
+	hide = false
+	if s := turn(a, noon.Add(time.Minute)); s.Decision.Plan.Total() != 195 {
+		t.Errorf("after a restart at 200 the plan is %d, want 195: one step down", s.Decision.Plan.Total())
+	}
+}
+
+func TestWebConfigAsksForThePassword(t *testing.T) {
+	fake := &fakeProm{series: map[string]map[string]func(time.Time) float64{"demand": {"a": wave}}}
+	srv := httptest.NewServer(fake)
+	defer srv.Close()
+	folder := t.TempDir()
+	file, webFile := filepath.Join(folder, "forethought.yml"), filepath.Join(folder, "web.yml")
+	write(t, file, configText(srv.URL, folder, "demand", ""))
+	// The hash is bcrypt's of "foresight".
+	write(t, webFile, "basic_auth_users: {sre: $2a$04$JOgJDC90RyBK686yHA4WpeMmM73sGqIpqbQoIUykmh5vAcgzTzpky}\n")
+	o := testOptions(file)
+	o.webConfig = webFile
+	a, err := newApp(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- a.run(ctx) }()
+	for password, want := range map[string]int{"": http.StatusUnauthorized, "wrong": http.StatusUnauthorized, "foresight": http.StatusOK} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+a.web.Addr().String()+"/metrics", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.SetBasicAuth("sre", password)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.Body.Close(); resp.StatusCode != want {
+			t.Errorf("password %q: %s, want %d", password, resp.Status, want)
+		}
+	}
+	cancel()
+	if err := errors.Join(<-ended, a.close()); err != nil {
+		t.Error(err)
+	}
 }

@@ -27,12 +27,12 @@ type Auto struct {
 	Benchmarks []string
 	// Horizon is the number of steps for which errors are measured. Forecasts beyond it widen with the square root of the horizon.
 	Horizon int
-	// Origins bounds the number of rolling origins; 0 means 192.
+	// Origins bounds the number of rolling origins; 0 means 256.
 	Origins int
 }
 
-// Name returns "auto".
-func (Auto) Name() string { return "auto" }
+// Name returns forecast.Combination.
+func (Auto) Name() string { return forecast.Combination }
 
 // validate refuses an Auto that cannot work, by the field's name.
 func (a Auto) validate() error {
