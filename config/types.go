@@ -25,7 +25,7 @@ type Config struct {
 	// History is how much of the past a forecast learns from: at least 1d, and at most a million steps of any demand.
 	History model.Duration `yaml:"history"`
 	// Horizons are how far ahead forecasts are shown on /metrics, ascending, each a whole multiple of the step of every demand, the
-	// last at most half the history. They do not limit what a decision or the external metrics API can ask for.
+	// last at most half the history. The external metrics API and /api/v1 answer for any horizon up to the longest.
 	Horizons []model.Duration `yaml:"horizons"`
 	// Probabilities are those with which demand stays at or below the forecasts shown on /metrics, ascending, 0.005 to 0.999. Horizons
 	// times probabilities are at most 9, since each pair is a time series for every fleet.

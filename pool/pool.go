@@ -6,6 +6,7 @@ package pool
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/forethought-autoscaler/forethought/forecast"
@@ -221,7 +222,19 @@ type HorizonError struct{ Asked, Longest time.Duration }
 
 // Error names both horizons.
 func (e *HorizonError) Error() string {
-	return fmt.Sprintf("horizon %s is outside the forecast, which reaches %s", e.Asked, e.Longest)
+	return fmt.Sprintf("horizon %s is outside the forecast, which reaches %s", brief(e.Asked), brief(e.Longest))
+}
+
+// brief prints a duration without parts that are zero: 2h, not 2h0m0s.
+func brief(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
 
 // DemandAhead returns the quantile at probability p of the demand one horizon ahead, rounded up to a whole step. The horizon counts from

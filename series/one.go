@@ -13,7 +13,7 @@ import (
 var ErrNoSeries = errors.New("query returned no series")
 
 // ErrOnlyMissing says that a query matched a series without one usable observation in the range.
-var ErrOnlyMissing = errors.New("query returned only missing values (NaN)")
+var ErrOnlyMissing = errors.New("query returned only missing values (NaN, infinite or negative)")
 
 // ManyError says that a query that must describe one demand returned several series.
 type ManyError struct {

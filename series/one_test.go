@@ -55,9 +55,9 @@ func TestOneErrors(t *testing.T) {
 	down := errors.New("connection refused")
 	f(canned{}, series.ErrNoSeries, "query returned no series: sum(x)")
 	f(canned{series: []series.Series{labelled("x", math.NaN(), math.NaN())}}, series.ErrOnlyMissing,
-		"query returned only missing values (NaN): sum(x)")
-	f(canned{series: []series.Series{labelled("x", math.Inf(1))}}, series.ErrOnlyMissing, "query returned only missing values (NaN): sum(x)")
-	f(canned{series: []series.Series{labelled("x")}}, series.ErrOnlyMissing, "query returned only missing values (NaN): sum(x)")
+		"query returned only missing values (NaN, infinite or negative): sum(x)")
+	f(canned{series: []series.Series{labelled("x", math.Inf(1))}}, series.ErrOnlyMissing, "query returned only missing values (NaN, infinite or negative): sum(x)")
+	f(canned{series: []series.Series{labelled("x")}}, series.ErrOnlyMissing, "query returned only missing values (NaN, infinite or negative): sum(x)")
 	f(canned{err: down}, down, "connection refused")
 }
 

@@ -59,7 +59,7 @@ func checkLoopback(a net.Addr) error {
 		return nil
 	}
 	return fmt.Errorf("external metrics: refusing to serve without authentication on %s: loopback mode wants an IP address in "+
-		"127.0.0.0/8 or ::1; on any other address Options.Cluster is required", a)
+		"127.0.0.0/8 or ::1; on any other address a cluster must say who may read", a)
 }
 
 // onlyLoopback refuses requests from other machines, and requests under a name that is not this machine's: the latter come from a

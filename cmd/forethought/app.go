@@ -98,6 +98,9 @@ func newApp(ctx context.Context, o options) (a *app, err error) {
 	if err != nil {
 		return a, err
 	}
+	if err = web.Validate(o.webConfig); err != nil {
+		return a, fmt.Errorf("%s: %w", o.webConfig, err)
+	}
 	if a.web, err = a.listen(o.webAddress); err != nil {
 		return a, err
 	}
@@ -356,9 +359,7 @@ func (a *app) kill(fleet string, on bool) error {
 	if _, ok := a.board.Snapshot(fleet); !ok {
 		return fmt.Errorf("no fleet %q", fleet)
 	}
-	if err := a.kills.set(fleet, on); err != nil {
-		return err
-	}
+	kept := a.kills.set(fleet, on)                   // it acts even where it can't be kept
 	for _, t := range []*turner{a.current, a.next} { // a fleet that a reload brings is in the next one only
 		if t == nil || !slices.Contains(fleetNames(t.config), fleet) {
 			continue
@@ -366,6 +367,9 @@ func (a *app) kill(fleet string, on bool) error {
 		if err := t.loop.Kill(context.Background(), fleet, on); err != nil {
 			return err
 		}
+	}
+	if kept != nil {
+		return fmt.Errorf("it is set, and will be lost with the process: %w", kept)
 	}
 	return nil
 }
@@ -399,8 +403,21 @@ func (a *app) ready() error {
 }
 
 func (a *app) serveStore(ctx context.Context) error {
-	srv := &http.Server{Handler: a.store.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	srv := &http.Server{Handler: withIndex(a.store.Handler()), ReadHeaderTimeout: 10 * time.Second}
 	return serve(ctx, srv, func() error { return srv.Serve(a.storeListener) })
+}
+
+// withIndex answers / of the embedded Prometheus, which has no page, with what is there.
+func withIndex(api http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/" {
+			api.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		fmt.Fprint(w, "The Prometheus inside forethought: its HTTP API without its page. Add this address to Grafana as a Prometheus data source,\n"+
+			"or ask it: /api/v1/query?query=up, /api/v1/label/__name__/values, /api/v1/status/tsdb\n")
+	})
 }
 
 func (a *app) serveWeb(ctx context.Context) error {

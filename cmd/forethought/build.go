@@ -30,6 +30,7 @@ func checks() config.Checks {
 // methodOf returns the forecasting method for demands of a step: every method the program has, chosen among by score. seasons replaces
 // a day and a week where it is not empty.
 func methodOf(step time.Duration, horizon int, seasons []time.Duration) selection.Auto {
+	regression := ridge.Method{Horizon: horizon, Seasons: seasons}
 	if len(seasons) == 0 {
 		seasons = []time.Duration{24 * time.Hour, 7 * 24 * time.Hour}
 	}
@@ -45,7 +46,9 @@ func methodOf(step time.Duration, horizon int, seasons []time.Duration) selectio
 			auto.Benchmarks = append([]string{m.Name()}, auto.Benchmarks...) // the longest season first
 		}
 	}
-	auto.Methods = append(auto.Methods, ridge.Method{Horizon: horizon}, ridge.Method{Horizon: horizon, Log: true})
+	logarithmic := regression
+	logarithmic.Log = true
+	auto.Methods = append(auto.Methods, regression, logarithmic)
 	return auto
 }
 

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -50,9 +52,10 @@ func demoCommand(cmd *kingpin.CmdClause, logs *promslog.Config) command {
 	cmd.Flag("seed", "Seed of the generated organisation.").Default("1").Uint64Var(&o.seed)
 	cmd.Flag("storage.path", "Folder of the demo's data; one that is removed at the end where empty.").StringVar(&o.storage)
 	webFlags(cmd, &o.options, demoWeb)
-	cmd.Flag("prometheus.listen-address", "Where the embedded Prometheus is served.").Default(demoPrometheus).StringVar(&o.embeddedAddress)
+	cmd.Flag("prometheus.listen-address", "Where the embedded Prometheus is served, on loopback; "+demoPrometheus+
+		" where empty, or a free port where that of web.listen-address is 0.").StringVar(&o.embeddedAddress)
 	cmd.Flag("external-metrics.listen-address", "Where the Kubernetes external metrics API is served, without a cluster and therefore on "+
-		"loopback only.").Default(demoExternal).StringVar(&o.external)
+		"loopback only; "+demoExternal+" where empty, or a free port as above.").StringVar(&o.external)
 	return func(ctx context.Context, stdout, stderr io.Writer) error {
 		logs.Writer = stderr
 		o.log = promslog.New(logs)
@@ -92,9 +95,8 @@ func newDemo(ctx context.Context, o demoOptions) (a *app, feed *demo.Feed, clean
 	if !(o.speed >= 1 && o.speed <= 600) {
 		return nil, nil, nil, fmt.Errorf("--speed=%g: want 1 to 600", o.speed)
 	}
-	if strings.HasSuffix(o.webAddress, ":0") { // one free port asked for, all of them meant
-		freePort(&o.embeddedAddress, demoPrometheus)
-		freePort(&o.external, demoExternal)
+	if err := o.addresses(); err != nil {
+		return nil, nil, nil, err
 	}
 	clock := demo.NewClock(o.speed)
 	o.clock = clock
@@ -134,11 +136,21 @@ func newDemo(ctx context.Context, o demoOptions) (a *app, feed *demo.Feed, clean
 	}, nil
 }
 
-// freePort takes a free port on loopback where the address is not chosen.
-func freePort(address *string, byDefault string) {
-	if *address == "" || *address == byDefault {
-		*address = "127.0.0.1:0"
+// addresses fills in those that are not chosen: a free port each where the one of the page is to be free, else the usual ones. What has
+// no authentication stays on loopback.
+func (o *demoOptions) addresses() error {
+	prometheus, external := demoPrometheus, demoExternal
+	if strings.HasSuffix(o.webAddress, ":0") {
+		prometheus, external = "127.0.0.1:0", "127.0.0.1:0"
 	}
+	o.embeddedAddress, o.external = cmp.Or(o.embeddedAddress, prometheus), cmp.Or(o.external, external)
+	for flag, address := range map[string]string{"prometheus": o.embeddedAddress, "external-metrics": o.external} {
+		host, _, err := net.SplitHostPort(address)
+		if ip := net.ParseIP(host); err != nil || host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			return fmt.Errorf("--%s.listen-address=%s: want an address of loopback, since nothing there asks who reads", flag, address)
+		}
+	}
+	return nil
 }
 
 // demoFolder returns the folder of the demo's data, made if need be, and what removes it if it is a temporary one.
@@ -258,23 +270,19 @@ func writeFleet(b *strings.Builder, s pool.Snapshot) {
 		fmt.Fprintf(b, "%s: %s: %s\n", s.Fleet, s.State, s.Reason)
 		return
 	}
-	fmt.Fprintf(b, "%s (%s, mode %s): demand is %s %s", s.Fleet, s.State, d.Mode, amount(d.Demand), s.Unit)
+	fmt.Fprintf(b, "%s: %s %s now; likely, and at most with probability %g:", s.Fleet, amount(d.Demand), s.Unit, s.Probability)
 	for _, h := range s.Horizons {
 		mid, err := d.DemandAhead(h, 0.5)
 		top, topErr := d.DemandAhead(h, s.Probability)
 		if errors.Join(err, topErr) == nil {
-			fmt.Fprintf(b, ", in %s likely %s and at most %s", model.Duration(h), amount(mid), amount(top))
+			fmt.Fprintf(b, " in %s %s, %s;", model.Duration(h), amount(mid), amount(top))
 		}
 	}
-	fmt.Fprintf(b, " (probability %g, method %s)\n", s.Probability, d.Forecast.Method)
-	fmt.Fprintf(b, "  plan: ")
-	for i, t := range d.Plan.Targets {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		fmt.Fprintf(b, "%s %d", t.Pool, t.Instances)
+	fmt.Fprintf(b, " by %s\n  plan, mode %s:", d.Forecast.Method, d.Mode)
+	for _, t := range d.Plan.Targets {
+		fmt.Fprintf(b, " %s %d,", t.Pool, t.Instances)
 	}
-	fmt.Fprintf(b, " instances; the demand now needs %d, doors answer %d\n", d.Reactive.Total(), d.Effective().Total())
+	fmt.Fprintf(b, " %d instances; the demand now needs %d; doors answer %d\n", d.Plan.Total(), d.Reactive.Total(), d.Effective().Total())
 	fmt.Fprintf(b, "  why: %s\n", why(d))
 }
 
@@ -296,8 +304,8 @@ func why(d pool.Decision) string {
 		}
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "an instance asked for now serves in %s, when demand may reach %s; one let go is missed where it may reach %s within %s",
-		model.Duration(longest.LeadTime), amount(longest.AddDemand), amount(longest.KeepDemand), model.Duration(longest.LeadTime+longest.Hold))
+	fmt.Fprintf(&text, "demand may reach %s when an instance asked for now is ready, in %s; and %s in the %s before one let go pays off",
+		amount(longest.AddDemand), model.Duration(longest.LeadTime), amount(longest.KeepDemand), model.Duration(longest.LeadTime+longest.Hold))
 	for _, g := range d.Guards {
 		fmt.Fprintf(&text, "; %s: %s", g.Name, g.Reason)
 	}

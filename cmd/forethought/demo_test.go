@@ -67,7 +67,7 @@ func TestDemoOrganisation(t *testing.T) {
 	if n := strings.Count(screen, "\n"); n != 10 {
 		t.Errorf("the first screen has %d lines, want 10:\n%s", n, screen)
 	}
-	for _, want := range []string{"page: http://", "metrics: http://", "external metrics: http://", "prometheus: http://", "web (", "batch ("} {
+	for _, want := range []string{"page: http://", "metrics: http://", "external metrics: http://", "prometheus: http://", "web: ", "batch: "} {
 		if !strings.Contains(screen, want) {
 			t.Errorf("the first screen lacks %q:\n%s", want, screen)
 		}

@@ -65,6 +65,9 @@ func fetchExplanation(ctx context.Context, base, fleet, clientConfig string) (js
 		return nil, fmt.Errorf("explain %s: %w", fleet, err)
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden {
+		return nil, fmt.Errorf("explain %s: %s answers %s; --http.config.file says how to authenticate", fleet, base, resp.Status)
+	}
 	var answer struct {
 		Data  json.RawMessage
 		Error string

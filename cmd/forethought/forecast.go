@@ -85,8 +85,10 @@ func (b *batch) validate() error {
 		}
 		b.probabilities = append(b.probabilities, p)
 	}
-	_, err := b.methodFor(time.Hour)
-	return err
+	if len(b.probabilities) == 0 {
+		return errors.New("--probabilities=: want at least one")
+	}
+	return nil
 }
 
 func splitList(s string) []string {
@@ -119,6 +121,13 @@ func (b *batch) methodFor(step time.Duration) (forecast.Method, error) {
 // forecastAll forecasts on all processors, in the order of the file, and says on progress how far it is.
 func (b *batch) forecastAll(ctx context.Context, file *trace.File, progress io.Writer) ([]forecast.Forecast, error) {
 	names := file.Names()
+	y, err := file.Series(names[0])
+	if err != nil {
+		return nil, err
+	}
+	if _, err = b.methodFor(y.Step); err != nil { // names of seasonal methods follow from the step
+		return nil, err
+	}
 	out := make([]forecast.Forecast, len(names))
 	errs := make([]error, len(names))
 	var wg sync.WaitGroup
@@ -152,6 +161,10 @@ func (b *batch) forecastOne(ctx context.Context, file *trace.File, name string) 
 	}
 	model, err := m.Fit(ctx, y)
 	if err != nil {
+		var short *forecast.TooShortError
+		if errors.As(err, &short) && short.Have == 0 {
+			return forecast.Forecast{}, fmt.Errorf("%s: series %s: every observation is missing", b.input, name)
+		}
 		return forecast.Forecast{}, fmt.Errorf("%s: series %s: %w", b.input, name, err)
 	}
 	f := model.Forecast(b.horizon)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"regexp"
 	"slices"
@@ -50,17 +51,13 @@ func TestMetricsDoc(t *testing.T) {
 // exportedMetrics runs a demo until it knows everything it can export, and returns type, labels and help by name.
 func exportedMetrics(t *testing.T) map[string][]string {
 	t.Helper()
-	a := startDemo(t, demoOptions{options: options{speed: 300}})
-	external(t, a, "forethought_pool_instances_desired", map[string]string{"fleet": "web"})
-	for s, _ := a.board.Snapshot("web"); len(s.ForNow) == 0; s, _ = a.board.Snapshot("web") {
-		if err := a.clock.Wait(t.Context(), s.Turn.Add(time.Minute)); err != nil {
-			t.Fatal(err) // until what was forecast a horizon ago for now is known
-		}
-	}
-	families, err := a.registry.Gather()
+	a := startDemo(t, demoOptions{options: options{speed: 60}})
+	resp, err := http.Get(a.external.URL() + "/namespaces/default/forethought_demand?labelSelector=fleet%3Dweb") //nolint:noctx // in a test
 	if err != nil {
 		t.Fatal(err)
 	}
+	resp.Body.Close()
+	families := gatherAll(t, a)
 	out := map[string][]string{}
 	for _, f := range families {
 		name := f.GetName()
@@ -77,6 +74,23 @@ func exportedMetrics(t *testing.T) map[string][]string {
 	}
 	lint(t, families)
 	return out
+}
+
+// gatherAll gathers when what was forecast a horizon ago for now is known, of a decision that holds.
+func gatherAll(t *testing.T, a *app) []*dto.MetricFamily {
+	t.Helper()
+	for {
+		families, err := a.registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.ContainsFunc(families, func(f *dto.MetricFamily) bool { return f.GetName() == "forethought_demand_forecast_for_now" }) {
+			return families
+		}
+		if err := a.clock.Wait(t.Context(), a.clock.Now().Add(15*time.Second)); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func lint(t *testing.T, families []*dto.MetricFamily) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/signal"
@@ -47,6 +48,10 @@ func serveCommand(cmd *kingpin.CmdClause, logs *promslog.Config) command {
 		logs.Writer = stderr
 		o.log = promslog.New(logs)
 		if o.external != "" {
+			if cluster.CertFile == "" || cluster.KeyFile == "" {
+				return errors.New("--external-metrics.listen-address needs --external-metrics.tls-cert-file and --external-metrics.tls-private-key-file: " +
+					"only the demo serves that API without a cluster")
+			}
 			o.cluster = cluster
 		}
 		return runApp(ctx, o)

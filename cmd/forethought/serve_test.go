@@ -155,7 +155,7 @@ func TestQueriesThatYieldNoDemand(t *testing.T) {
 	}
 	f("nothing", "query returned no series: nothing")
 	f("many", `returned 2 series, want one: {group="a"}, {group="b"}; aggregate it`)
-	f("nan", "only missing values (NaN): nan")
+	f("nan", "only missing values (NaN, infinite or negative): nan")
 	f("sum((x)", "parse error: unclosed left parenthesis")
 }
 

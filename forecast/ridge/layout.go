@@ -15,8 +15,8 @@ type season struct {
 	extra float64
 }
 
-// seasons lists the periods tried, shortest first.
-var seasons = []season{
+// usual lists the periods tried where none are given, shortest first.
+var usual = []season{
 	{time.Hour, 6, 1},
 	{24 * time.Hour, 5, 1},
 	{7 * 24 * time.Hour, 2, 4. / 7},
@@ -79,7 +79,7 @@ type layout struct {
 const ownPerPeriod = 4
 
 // newLayout chooses the features for a history of n steps.
-func newLayout(step time.Duration, horizon, n int) layout {
+func newLayout(step time.Duration, horizon, n int, seasons []season) layout {
 	l := layout{
 		step: step, anchor: max(1, int(anchorSpan/step)), hour: max(1, int(time.Hour/step)),
 		smooth: int(smoothSpan / step), knots: knots(horizon),

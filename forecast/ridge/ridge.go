@@ -24,6 +24,8 @@ import (
 type Method struct {
 	// Horizon is the number of steps that coefficients are fitted for; required. Steps beyond it use the last ones.
 	Horizon int
+	// Seasons are the periods that demand may repeat after, ascending; an hour, a day and a week where there are none.
+	Seasons []time.Duration
 	// Log fits the logarithm of the demand, for a demand whose swings are in proportion to its level.
 	Log bool
 }
@@ -36,8 +38,20 @@ func (m Method) Name() string {
 	return "ridge"
 }
 
-// Fit needs enough history for a season of an hour, or of a day where the steps are too coarse for an hour: at least twice the season,
-// the horizon and 150 more observations.
+// seasons returns the seasons to try: those given each need two of themselves.
+func (m Method) seasons() []season {
+	if len(m.Seasons) == 0 {
+		return usual
+	}
+	out := make([]season, 0, len(m.Seasons))
+	for _, length := range m.Seasons {
+		out = append(out, season{length, 5, 1})
+	}
+	return out
+}
+
+// Fit needs enough history for the shortest season of at least four steps: at least twice the season, the horizon and 150 more
+// observations.
 func (m Method) Fit(ctx context.Context, y series.Series) (forecast.Model, error) {
 	if m.Horizon < 1 {
 		return nil, fmt.Errorf("ridge: Method.Horizon is %d, want at least 1", m.Horizon)
@@ -45,8 +59,8 @@ func (m Method) Fit(ctx context.Context, y series.Series) (forecast.Model, error
 	if y.Step <= 0 {
 		return nil, fmt.Errorf("ridge: series %s has step %s", y.Key, y.Step)
 	}
-	l := newLayout(y.Step, m.Horizon, y.Len())
-	if need := leastHistory(y.Step, m.Horizon); len(l.periods) == 0 || y.Len() < need || y.Present() < need/2 {
+	l := newLayout(y.Step, m.Horizon, y.Len(), m.seasons())
+	if need := leastHistory(y.Step, m.Horizon, m.seasons()); len(l.periods) == 0 || y.Len() < need || y.Present() < need/2 {
 		return nil, &forecast.TooShortError{Method: m.Name(), Need: need, Have: min(y.Len(), 2*y.Present())}
 	}
 	scale := forecast.ScaleOf(y.Values)
@@ -110,7 +124,7 @@ func offsetOf(values []float64) float64 {
 }
 
 // leastHistory returns the number of observations that Fit needs.
-func leastHistory(step time.Duration, horizon int) int {
+func leastHistory(step time.Duration, horizon int, seasons []season) int {
 	for _, s := range seasons {
 		if s.length/step >= leastSeason {
 			lag := int(s.length / step)

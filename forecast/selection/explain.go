@@ -68,9 +68,9 @@ func reason(r *rolling, share []float64, lead []int) string {
 		if k > 0 {
 			b.WriteString(", ")
 		}
-		fmt.Fprintf(&b, "%s %.2f", r.members[i].Name(), share[i])
+		fmt.Fprintf(&b, "%.0f %% %s", 100*share[i], r.members[i].Name())
 	}
-	fmt.Fprintf(&b, " by their errors at %d origins", len(r.at))
+	fmt.Fprintf(&b, ": weights by how well each forecast %d times in the past", len(r.at))
 	return b.String()
 }
 
