@@ -95,7 +95,7 @@ func newDemo(ctx context.Context, o demoOptions) (a *app, feed *demo.Feed, clean
 	if !(o.speed >= 1 && o.speed <= 600) {
 		return nil, nil, nil, fmt.Errorf("--speed=%g: want 1 to 600", o.speed)
 	}
-	if err := o.addresses(); err != nil {
+	if err = o.addresses(); err != nil {
 		return nil, nil, nil, err
 	}
 	clock := demo.NewClock(o.speed)
