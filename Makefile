@@ -25,7 +25,7 @@ demo: build ## run the demo: a generated organisation, forecast and planned on t
 test: ## run the fast tests with the race detector; real traces are used where FORETHOUGHT_DATA names them
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 10m ./...
 
-bench: ## measure cost, and accuracy on the real traces into docs/accuracy.md; fails where accuracy is worse than the committed baseline
+bench: build ## measure cost, and accuracy on the real traces into docs/accuracy.md; fails where accuracy is worse than the committed baseline
 	./bench.sh
 
 lint: ## run the linters

@@ -8,6 +8,13 @@ go=${GO:-go}
 echo "--- accuracy (docs/accuracy.md)"
 "$go" test -tags bench -count=1 -run TestAccuracy -timeout 40m -v ./cmd/forethought | grep -vE '^=== |of [0-9]+ series'
 
+echo "--- forethought forecast on every file"
+for file in "${FORETHOUGHT_DATA:-/nowhere}"/demand/*.csv.gz; do
+  [[ -f "$file" ]] || { echo "FORETHOUGHT_DATA does not say where the traces are"; break; }
+  rows=$(bin/forethought forecast --input="$file" --horizon=24 --output=- 2>/dev/null | wc -l)
+  echo "$(basename "$file"): $((rows - 1)) rows"
+done
+
 echo "--- a warm turn of 100 fleets with 28 days at 1 minute (bar: 1 CPU-second)"
 "$go" test -tags bench -run '^$' -bench TurnOf100Fleets -benchtime 5x -timeout 20m ./cmd/forethought | grep Benchmark
 

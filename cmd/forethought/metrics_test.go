@@ -106,9 +106,10 @@ func lint(t *testing.T, families []*dto.MetricFamily) {
 	}
 }
 
-// TestFutureScramble makes the same turn on two histories that differ in what comes after it: not a byte of the decision may differ.
+// TestFutureScramble makes the same turns on two histories that differ in what comes after the last of them: not a byte of the decision
+// may differ.
 func TestFutureScramble(t *testing.T) {
-	f := func(at time.Time) {
+	f := func(at time.Time, turns int) {
 		t.Helper()
 		history := func(seed float64) *fakeProm {
 			return &fakeProm{series: map[string]map[string]func(time.Time) float64{"demand": {"a": func(now time.Time) float64 {
@@ -121,7 +122,9 @@ func TestFutureScramble(t *testing.T) {
 		var decisions []string
 		for _, seed := range []float64{1, 2} {
 			a := serveOn(t, history(seed), "demand", "")
-			turn(a, at)
+			for k := turns - 1; k >= 0; k-- {
+				turn(a, at.Add(-time.Duration(k)*7*time.Minute))
+			}
 			decisions = append(decisions, explanation(t, a))
 		}
 		if decisions[0] != decisions[1] {
@@ -132,6 +135,7 @@ func TestFutureScramble(t *testing.T) {
 		}
 	}
 	for h := range 6 {
-		f(noon.Add(time.Duration(h) * 97 * time.Minute))
+		f(noon.Add(time.Duration(h)*97*time.Minute), 1)
 	}
+	f(noon, 30) // three and a half hours of updates and refits
 }
