@@ -70,7 +70,7 @@ func build(t *testing.T, src series.Source, method forecast.Method, fleets ...st
 	for _, name := range fleets {
 		specs[name] = []loop.PoolSpec{{Pool: pool.Pool{Name: "p", Class: pool.Variable, Capacity: 10, LeadTime: time.Minute}}}
 		o.Fleets = append(o.Fleets, loop.FleetOptions{
-			Name: name, Query: "demand", Unit: series.Cores, Step: time.Minute, History: 2 * time.Hour, Method: method, Horizon: 30,
+			Name: name, Query: "demand", Unit: series.Cores, Step: time.Minute, History: 2 * time.Hour, Exclude: []string{"outage"}, Method: method, Horizon: 30,
 			Horizons: []time.Duration{5 * time.Minute}, Probabilities: []float64{0.5}, Pools: []string{"p"}, Policy: defaultPolicy(),
 		})
 	}
@@ -301,5 +301,25 @@ func TestNewRefusesByName(t *testing.T) {
 	l, _, _ := build(t, constant(1), flat{}, "web")
 	if err := l.Kill(t.Context(), "none", true); err == nil {
 		t.Error("an unknown fleet has a kill switch")
+	}
+}
+
+func TestExclusionsThatCannotBeReadLeaveTheReactiveNeed(t *testing.T) {
+	broken := true
+	l, board, _ := build(t, sourceFunc(func(q series.Query) ([]series.Series, error) {
+		if q.Expr == "outage" && broken {
+			return nil, errors.New("422: query timed out")
+		}
+		return constant(50)(q)
+	}), flat{}, "web")
+	l.Turn(t.Context(), monday)
+	s, _ := board.Snapshot("web")
+	if s.Decision.Plan.Total() != 5 || !strings.Contains(s.Reason, "read excluded windows of web: 422: query timed out") {
+		t.Errorf("the plan is %d instances, want the reactive need of 5: %s", s.Decision.Plan.Total(), s.Reason)
+	}
+	broken = false
+	l.Turn(t.Context(), monday.Add(time.Minute))
+	if s, _ := board.Snapshot("web"); s.State != pool.Ready || s.Reason != "" || len(s.Decision.Forecast.Steps) != 30 {
+		t.Errorf("once they can be read the fleet is %s: %s", s.State, s.Reason)
 	}
 }

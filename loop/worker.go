@@ -104,8 +104,12 @@ func (w *worker) guardedTurn(ctx context.Context, at time.Time) (s pool.Snapshot
 
 // learn brings the model up to the history. It is fitted anew at boundaries that follow from the history alone, so that a process that
 // has just begun holds the same model as one that has run for weeks; in between it is told each new observation. Where it can't be fitted
-// there is no forecast, and the reactive need is planned.
+// the former one stays; without one there is no forecast, and the reactive need is planned.
 func (w *worker) learn(ctx context.Context, at time.Time) {
+	if w.history.learnt.Len() == 0 {
+		w.fitErr = errors.New("the history could not be read")
+		return
+	}
 	if boundary := w.history.boundary(w.Name, w.History); w.model == nil || !boundary.Equal(w.fitted) {
 		former := w.model
 		if former != nil && boundary.Sub(w.fitted) >= refits[2] {
@@ -113,14 +117,19 @@ func (w *worker) learn(ctx context.Context, at time.Time) {
 			boundary = w.history.boundary(w.Name, w.History)
 		}
 		model, err := w.fit(ctx, w.history.upTo(boundary, w.History))
-		if w.fitErr = err; err != nil {
+		w.fitErr = err
+		switch {
+		case err == nil:
+			w.metrics.fits.WithLabelValues(w.Name).Inc()
+			w.explainChange(former, model)
+			w.model, w.fitted, w.history.told = model, boundary, boundary
+		case former == nil:
 			w.log.Error("model is not fitted", "stage", "fit", "err", err)
-			w.model = nil
 			return
+		default:
+			w.log.Error("model is not fitted anew", "stage", "fit", "err", err)
+			w.model = former
 		}
-		w.metrics.fits.WithLabelValues(w.Name).Inc()
-		w.explainChange(former, model)
-		w.model, w.fitted, w.history.told = model, boundary, boundary
 	}
 	h := w.history.learnt
 	for _, v := range h.Slice(h.Index(w.history.told)+1, h.Index(w.history.known())+1).Values {
@@ -133,7 +142,8 @@ func (w *worker) learn(ctx context.Context, at time.Time) {
 func (w *worker) fit(ctx context.Context, y series.Series) (m forecast.Model, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("fit %s to %s panics: %v\n%s", w.Method.Name(), w.Name, r, debug.Stack())
+			w.log.Error("fit panics", "stage", "fit", "panic", r, "stack", string(debug.Stack()))
+			err = fmt.Errorf("fit %s to %s panics: %v", w.Method.Name(), w.Name, r)
 		}
 	}()
 	if m, err = w.Method.Fit(ctx, y); err != nil {
@@ -241,7 +251,7 @@ func (w *worker) snapshot(at time.Time, d pool.Decision, pools []pool.Pool, now 
 		what string
 		err  error
 	}{
-		{"there is no forecast and the reactive need is planned", w.fitErr},
+		{w.withoutFit(), w.fitErr},
 		{"this turn read no demand", w.readErr},
 		{fmt.Sprintf("pending work is not known and %g is assumed", w.pending.value), w.pending.err},
 	} {
@@ -253,6 +263,14 @@ func (w *worker) snapshot(at time.Time, d pool.Decision, pools []pool.Pool, now 
 		s.Reason = join(s.Reason, "parts of the history could not be read")
 	}
 	return s
+}
+
+// withoutFit says what follows from a fit that failed.
+func (w *worker) withoutFit() string {
+	if w.model == nil {
+		return "there is no forecast and the reactive need is planned"
+	}
+	return "the model could not be fitted anew"
 }
 
 // failed says how the fleet stands after a turn without a decision: the last one holds until it runs out.

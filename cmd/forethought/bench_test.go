@@ -192,7 +192,7 @@ func writeSummary(w io.Writer, rows []accuracy.Row) {
 		}
 	}
 	slices.Sort(keys)
-	fmt.Fprint(w, "## Over all series\n\n| horizon | method | scaled, geometric mean | coverage of 80 %, mean | series |\n| --- | --- | --- | --- | --- |\n")
+	fmt.Fprint(w, "## Over all series\n\nShort, middle and long are the three horizons of a series: 5m, 30m and 2h, or the nearest that its step allows.\n\n| horizon | method | scaled, geometric mean | coverage of 80 %, mean | series |\n| --- | --- | --- | --- | --- |\n")
 	for _, k := range keys {
 		s := totals[k]
 		fmt.Fprintf(w, "%s %.3f | %.3f | %.0f |\n", k, math.Exp(s.scaled/s.n), s.coverage/s.n, s.n)
