@@ -141,7 +141,7 @@ func sameWithoutTurn(t *testing.T, a *app, fleet string) {
 				want, peak = d.Demand, d.Demand // its door shows the present demand
 			}
 			for metric, value := range map[string]float64{"forethought_demand_forecast": want, "forethought_demand_forecast_peak": peak} {
-				if got := external(t, a, metric, labels); got < value || got > value+0.001001 {
+				if got := external(t, a, metric, labels); got < value-1e-9*value || got > value+0.001001 {
 					t.Errorf("%s: %s %v is %v, want %v rounded up to thousandths", fleet, metric, labels, got, value)
 				}
 			}
