@@ -4,6 +4,7 @@ package methodtest
 
 import (
 	"context"
+	"encoding"
 	"errors"
 	"math"
 	"math/rand/v2"
@@ -33,6 +34,7 @@ func Check(t *testing.T, m forecast.Method, y series.Series) {
 	t.Run("gap widens", func(t *testing.T) { gap(t, m, y) })
 	t.Run("cancelled", func(t *testing.T) { cancelled(t, m, y) })
 	t.Run("paths", func(t *testing.T) { paths(t, m, y) })
+	t.Run("kept", func(t *testing.T) { kept(t, m, y) })
 }
 
 // Fit fits m or ends the test.
@@ -284,6 +286,42 @@ func paths(t *testing.T, m forecast.Method, y series.Series) {
 			if q := marginal.Quantile(p); q < lo-1e-9*(1+lo) || q > hi+1e-9*(1+hi) {
 				t.Fatalf("step %d: quantile %v of the paths is %v, the forecast's lie in %v..%v", k+1, p, q, lo, hi)
 			}
+		}
+	}
+}
+
+// kept checks that a model written down and read again goes on to the last bit as the one that was written.
+func kept(t *testing.T, m forecast.Method, y series.Series) {
+	k, ok := m.(forecast.Keeper)
+	if !ok {
+		t.Skip("models are not kept")
+	}
+	model := Fit(t, m, y.Slice(0, y.Len()-30))
+	again := func() forecast.Model {
+		t.Helper()
+		state, err := model.(encoding.BinaryMarshaler).MarshalBinary()
+		if err != nil {
+			t.Fatalf("write the model: %v", err)
+		}
+		restored, err := k.Restore(state)
+		if err != nil {
+			t.Fatalf("restore the model: %v", err)
+		}
+		same(t, model.Forecast(horizon), restored.Forecast(horizon))
+		return restored
+	}
+	restored := again()
+	for _, v := range y.Values[y.Len()-30:] {
+		model.Update(v)
+		restored.Update(v)
+	}
+	model.Update(math.NaN())
+	restored.Update(math.NaN())
+	same(t, model.Forecast(horizon), restored.Forecast(horizon))
+	again()
+	for _, bad := range [][]byte{nil, []byte("x"), []byte("not a model at all, but longer than a few bytes")} {
+		if _, err := k.Restore(bad); err == nil {
+			t.Errorf("Restore of %q gives no error", bad)
 		}
 	}
 }
