@@ -46,3 +46,10 @@ type Calendar interface {
 	// Location returns the time zone that people keep, in which a day begins at midnight and the clocks may change.
 	Location() *time.Location
 }
+
+// TwiceFitter is implemented by a Method that fits a history and its beginning together for little more than the cost of one. FitTwice
+// returns the models that Fit gives for y[:cut] and for y; it may take from y[:cut] the scale that both share.
+type TwiceFitter interface {
+	Method
+	FitTwice(ctx context.Context, y series.Series, cut int) (before, all Model, err error)
+}
