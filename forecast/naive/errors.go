@@ -8,19 +8,24 @@ import (
 	"github.com/forethought-autoscaler/forethought/forecast"
 )
 
-// errorLog keeps the errors of one horizon: at most logSize of them, spread evenly over the time since the first or, once that is
-// longer, over the last week or more.
+// errorLog keeps the errors of one horizon: about logSize of them, spread evenly over the time since the first or, once that is
+// longer, over the last week or more. Sorting them is what costs, so that they count in batches once there are many.
 type errorLog struct {
 	knot              int
 	stride, maxStride int
 	at                []int
 	errs              []float64
+	added             int // errors ever added
 	grid              forecast.Grid
-	dirty             bool
+	known             int // how many had been added when grid was made; 0 before
 }
 
-// logSize is enough to place the 1 % and 99 % quantiles.
-const logSize = 256
+// logSize is enough to place the 1 % and 99 % quantiles. From batchFrom errors on they count logBatch at a time.
+const (
+	logSize   = 256
+	logBatch  = 16
+	batchFrom = 64
+)
 
 // newErrors returns one log a knot.
 func newErrors(knots []int, step time.Duration) []*errorLog {
@@ -41,12 +46,13 @@ func (l *errorLog) due(i int) bool { return i%l.stride == 0 }
 
 // add keeps error e of the observation with index i. A full log forgets every other error until it spans a week, then the oldest.
 func (l *errorLog) add(i int, e float64) {
-	l.at, l.errs, l.dirty = append(l.at, i), append(l.errs, e), true
-	if len(l.errs) <= logSize {
+	l.at, l.errs = append(l.at, i), append(l.errs, e)
+	l.added++
+	if len(l.errs) < logSize+logBatch || l.added%logBatch != 0 {
 		return
 	}
 	if l.stride == l.maxStride {
-		l.at, l.errs = slices.Delete(l.at, 0, 1), slices.Delete(l.errs, 0, 1)
+		l.at, l.errs = slices.Delete(l.at, 0, logBatch), slices.Delete(l.errs, 0, logBatch)
 		return
 	}
 	l.stride *= 2
@@ -63,13 +69,19 @@ func (l *errorLog) add(i int, e float64) {
 // quantiles returns the errors' distribution and how many independent errors it stands for: errors of h steps overlap, so that only
 // every h-th counts. The grid is nil where there are none; it is never changed once returned.
 func (l *errorLog) quantiles() (forecast.Grid, float64) {
-	if len(l.errs) == 0 {
+	n := len(l.errs)
+	if n == 0 {
 		return nil, 0
 	}
-	if l.dirty {
-		l.grid, l.dirty = forecast.Compact(forecast.NewSample(slices.Clone(l.errs))), false
+	known := l.added
+	if n > batchFrom {
+		known -= l.added % logBatch
+		n -= l.added % logBatch
 	}
-	return l.grid, float64(len(l.errs)) * min(1, float64(l.stride)/float64(l.knot))
+	if l.known != known {
+		l.grid, l.known = forecast.Compact(forecast.NewSample(slices.Clone(l.errs[:n]))), known
+	}
+	return l.grid, float64(n) * min(1, float64(l.stride)/float64(l.knot))
 }
 
 // The prior of a distribution: normal, with a standard deviation of priorSpread times the level. Its share falls by e with every

@@ -10,6 +10,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/forethought-autoscaler/forethought/forecast"
@@ -29,6 +31,9 @@ type Auto struct {
 	Horizon int
 	// Origins bounds the number of rolling origins; 0 means 256.
 	Origins int
+
+	// past holds, after Pool, the methods that were pooled on what lay before the cuts, by name.
+	past map[string]forecast.Method
 }
 
 // Name returns forecast.Combination.
@@ -67,6 +72,12 @@ const (
 
 // Fit returns a *forecast.TooShortError only where y holds no observation at all.
 func (a Auto) Fit(ctx context.Context, y series.Series) (forecast.Model, error) {
+	return a.FitWith(ctx, y, nil)
+}
+
+// FitWith implements forecast.Informed. Every method that can use the leading indicators x takes part once without and once with them, so
+// that they count only where they were of use.
+func (a Auto) FitWith(ctx context.Context, y series.Series, x []series.Series) (forecast.Model, error) {
 	if err := a.validate(); err != nil {
 		return nil, err
 	}
@@ -76,9 +87,19 @@ func (a Auto) Fit(ctx context.Context, y series.Series) (forecast.Model, error) 
 	if y.Step <= 0 {
 		return nil, fmt.Errorf("selection: series %s has step %s", y.Key, y.Step)
 	}
+	x = slices.Clone(x)
+	for _, s := range x {
+		if s.Len() != y.Len() || !s.Start.Equal(y.Start) || s.Step != y.Step {
+			return nil, fmt.Errorf("selection: leading indicator %s is not on the grid of %s", s.Key, y.Key)
+		}
+	}
 	scale := forecast.ScaleOf(y.Values)
-	y = forecast.WithoutOutages(scale.Scaled(y))
-	r, err := a.roll(ctx, y)
+	first := slices.IndexFunc(y.Values, func(v float64) bool { return !math.IsNaN(v) }) // what lies before it is no history
+	y = forecast.WithoutOutages(scale.Scaled(y.Slice(first, y.Len())))
+	for i, s := range x {
+		x[i] = s.Slice(first, s.Len())
+	}
+	r, err := a.roll(ctx, y, x)
 	if err != nil {
 		return nil, err
 	}
@@ -93,24 +114,30 @@ func (a Auto) fitCombination(ctx context.Context, y series.Series, scale forecas
 	}
 	w := weigh(r)
 	m := newModel(y, scale)
-	m.weights = w
-	m.calibration = calibrate(r, w)
-	m.selection = a.explain(y, scale, r, w)
-	for i, meth := range r.members {
-		if !w.uses(i) {
+	m.settings, m.weights = a.settings(), w
+	m.calibration = calibrate(r, combine(r, w))
+	m.selection = a.explain(y, scale, r, w, m.calibration)
+	for i, candidate := range r.members {
+		m.methods = append(m.methods, candidate.name())
+		fitted := r.fitted[i]
+		if w.uses(i) && fitted == nil {
+			var err error
+			fitted, err = candidate.fit(ctx, y, 0, y.Len())
+			if _, ok := errors.AsType[*forecast.TooShortError](err); ok { // more features than gaps leave room for
+				return a.fitCombination(ctx, y, scale, r.without(i))
+			}
+			if err != nil {
+				return nil, fmt.Errorf("fit %s on all of %s: %w", candidate.name(), y.Key, err)
+			}
+		}
+		if w.uses(i) {
+			m.members = append(m.members, fitted)
+		} else {
 			m.members = append(m.members, nil)
-			continue
 		}
-		fitted, err := meth.Fit(ctx, y.Slice(r.first, y.Len()))
-		if _, ok := errors.AsType[*forecast.TooShortError](err); ok { // more features than gaps leave room for
-			return a.fitCombination(ctx, y, scale, r.without(i))
-		}
-		if err != nil {
-			return nil, fmt.Errorf("fit %s on all of %s: %w", meth.Name(), y.Key, err)
-		}
-		m.members = append(m.members, fitted)
 	}
 	m.name = m.selection.Method
+	m.track()
 	return m, nil
 }
 
@@ -121,7 +148,8 @@ func (a Auto) fitFallback(ctx context.Context, y series.Series, scale forecast.S
 		return nil, fmt.Errorf("fit %s as the fallback for %s: %w", a.Fallback.Name(), y.Key, err)
 	}
 	m := newModel(y, scale)
-	m.members, m.weights, m.name = []forecast.Model{fitted}, single(), a.Fallback.Name()
-	m.selection = a.explain(y, scale, r, m.weights)
+	m.settings, m.members, m.methods = a.settings(), []forecast.Model{fitted}, []string{a.Fallback.Name()}
+	m.weights, m.name = single(), a.Fallback.Name()
+	m.selection = a.explain(y, scale, r, m.weights, nil)
 	return m, nil
 }

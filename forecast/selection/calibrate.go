@@ -38,6 +38,8 @@ type calibration struct {
 	shape []forecast.Grid
 	// order[h] lists the origins by their error at step h+1, smallest first: the dependence between steps that sample paths keep.
 	order [][]int32
+	// window is the number of steps that the rolling origins were spread over.
+	window int
 }
 
 // said is the combination's median and its distances to the 90 % and 10 % quantiles, at one origin and step.
@@ -85,17 +87,19 @@ func (k spreadKind) spread(s said, above bool, floor float64) float64 {
 	}
 }
 
+// choiceOrigins is the number of rolling origins on which the kind of spread is chosen.
+const choiceOrigins = 64
+
 // calibrate measures the combination's errors on the rolling origins.
-func calibrate(r *rolling, w weights) *calibration {
-	f := combine(r, w)
+func calibrate(r *rolling, f [][]said) *calibration {
+	some, said := r.thinned(f, choiceOrigins)
 	best, bestScore := constantSpread, math.Inf(1)
 	for k := range spreadKinds {
-		if s := crossScore(r, f, k, nil); s.quantile < bestScore {
+		if s := crossScore(some, said, k, nil); s.quantile < bestScore {
 			best, bestScore = k, s.quantile
 		}
 	}
-	all := make([]bool, len(r.at))
-	c := measure(r, f, best, all)
+	c := measure(r, f, best, make([]bool, len(r.at)))
 	c.order = errorOrder(r, f, c)
 	return c
 }
@@ -107,7 +111,7 @@ func (c *calibration) standard(s said, y float64) float64 {
 
 // measure calibrates on the origins that are not held out.
 func measure(r *rolling, f [][]said, kind spreadKind, held []bool) *calibration {
-	c := &calibration{kind: kind, floor: floorOf(f), normal: forecast.NormalGrid()}
+	c := &calibration{window: r.at[len(r.at)-1] - r.at[0] + r.reach, kind: kind, floor: floorOf(f), normal: forecast.NormalGrid()}
 	if c.least = leastWidth * c.floor / levelFloor; c.floor <= math.SmallestNonzeroFloat64 {
 		c.least = leastWidth
 	}
@@ -173,18 +177,16 @@ func smoothed(sum, count []float64) []float64 {
 	return out
 }
 
-// shapeOf returns the distribution of the standardised errors of the steps from..to, spread by the finite-sample correction of split
-// conformal prediction: of n errors, probability p is answered at (n+1)p (Vovk, Gammerman and Shafer 2005; n counts origins, because
-// the errors of one origin depend on each other). Their median is taken out: what the members' medians were biased by in the window
-// is rather drift than a property of the demand.
+// shapeOf returns the distribution of the standardised errors of the steps from..to. Their median is taken out: what the members' medians
+// were biased by in the window is rather drift than a property of the demand. They are spread as Student's distribution is against the
+// normal one (Abramowitz and Stegun 1964, 26.7.5, first term), because their width was estimated from as many windows as fit into the
+// window of comparison without overlap, and no more.
 func shapeOf(r *rolling, f [][]said, c *calibration, held []bool, from, to int) forecast.Grid {
 	var z []float64
-	n := 0
 	for o, actual := range r.actual {
 		if held[o] {
 			continue
 		}
-		n++
 		for h := from - 1; h < to; h++ {
 			if y := actual[h]; !math.IsNaN(y) {
 				z = append(z, c.standard(f[o][h], y)/c.sigma[h])
@@ -194,15 +196,11 @@ func shapeOf(r *rolling, f [][]said, c *calibration, held []bool, from, to int) 
 	if len(z) == 0 {
 		return forecast.NormalGrid()
 	}
-	s := forecast.NewSample(z)
-	grid := forecast.Grid(forecast.GridProbabilities())
-	for i, p := range grid {
-		q := 0.5 + (p-0.5)*(1+1/float64(n))
-		grid[i] = s.Quantile(min(max(q, 0), 1))
-	}
-	mid := s.Quantile(0.5)
-	for i := range grid {
-		grid[i] -= mid
+	grid := forecast.Compact(forecast.NewSample(z))
+	mid := grid.Quantile(0.5)
+	windows := max(float64(c.window)/float64(to), 1)
+	for i, n := range c.normal {
+		grid[i] = (grid[i] - mid) * (1 + (n*n+1)/(4*windows))
 	}
 	return grid
 }
@@ -232,18 +230,36 @@ func errorOrder(r *rolling, f [][]said, c *calibration) [][]int32 {
 	return order
 }
 
-// quantiles returns the calibrated distribution of step h, far steps after the last observation, given what the combination says.
-func (c *calibration) quantiles(s said, far int) forecast.Grid {
+// widths returns what standardised errors above and below the median are multiplied by, and the least deviation, of step h, far steps
+// after the last observation.
+func (c *calibration) widths(s said, far int) (above, below, least float64) {
 	n := len(c.sigma)
 	sigma := c.sigma[min(far, n)-1]
 	if far > n {
 		sigma *= math.Sqrt(float64(far) / float64(n))
 	}
-	shape := c.shape[min(bucketOf(far), len(c.shape)-1)]
-	above, below := sigma*c.kind.spread(s, true, c.floor), sigma*c.kind.spread(s, false, c.floor)
-	least := max(c.least, leastWidth*s.mid)
-	g := make(forecast.Grid, len(shape))
-	for i, u := range shape {
+	return sigma * c.kind.spread(s, true, c.floor), sigma * c.kind.spread(s, false, c.floor), max(c.least, leastWidth*s.mid)
+}
+
+// shapeAt returns the shape of the errors far steps after the last observation.
+func (c *calibration) shapeAt(far int) forecast.Grid {
+	return c.shape[min(bucketOf(far), len(c.shape)-1)]
+}
+
+// three returns the quantiles at scoreProbabilities.
+func (c *calibration) three(s said, far int) (low, mid, high float64) {
+	above, below, _ := c.widths(s, far)
+	shape := c.shapeAt(far)
+	return s.mid + below*shape.Quantile(scoreProbabilities[0]), s.mid, s.mid + above*shape.Quantile(scoreProbabilities[2])
+}
+
+// quantiles fills g with the calibrated distribution of step h, given what the combination says and the factors that its width was found
+// to need since.
+func (c *calibration) quantiles(s said, far int, up, down float64, g forecast.Grid) {
+	above, below, least := c.widths(s, far)
+	above *= up
+	below *= down
+	for i, u := range c.shapeAt(far) {
 		g[i] = s.mid + least*c.normal[i]
 		if u > 0 {
 			g[i] += u * above
@@ -251,5 +267,4 @@ func (c *calibration) quantiles(s said, far int) forecast.Grid {
 			g[i] += u * below
 		}
 	}
-	return g
 }

@@ -12,24 +12,24 @@ import (
 )
 
 // explain says which method leads and why.
-func (a Auto) explain(y series.Series, scale forecast.Scale, r *rolling, w weights) forecast.Selection {
+func (a Auto) explain(y series.Series, scale forecast.Scale, r *rolling, w weights, c *calibration) forecast.Selection {
 	s := forecast.Selection{}
 	if a.benchmark(r) < 0 {
 		s.Limited, s.ReadyAt = true, a.readyAt(y, r)
 	}
 	if len(r.members) == 0 {
 		s.Method = a.Fallback.Name()
-		s.Reason = fmt.Sprintf("%s, because %s of history are too short to compare methods", s.Method, span(y.Len()-r.first, y.Step)) +
+		s.Reason = fmt.Sprintf("%s, because %s of history are too short to compare methods", s.Method, span(y.Len(), y.Step)) +
 			missing(y, r)
 		return s
 	}
 	share := w.overall()
 	lead := sortedBy(share)
-	s.Method = r.members[lead[0]].Name()
+	s.Method = r.members[lead[0]].name()
 	if len(lead) > 1 && share[lead[1]] > 0 {
-		s.RunnerUp = r.members[lead[1]].Name()
+		s.RunnerUp = r.members[lead[1]].name()
 	}
-	s.Scores = a.scores(r, w, scale)
+	s.Scores = a.scores(r, combine(r, w), c.kind, scale)
 	s.Reason = reason(r, share, lead) + missing(y, r)
 	return s
 }
@@ -37,7 +37,7 @@ func (a Auto) explain(y series.Series, scale forecast.Scale, r *rolling, w weigh
 // benchmark returns the index of the member that scales the scores, -1 where the history allows none.
 func (a Auto) benchmark(r *rolling) int {
 	for _, name := range a.Benchmarks {
-		if i := slices.IndexFunc(r.members, func(m forecast.Method) bool { return m.Name() == name }); i >= 0 {
+		if i := slices.IndexFunc(r.members, func(m member) bool { return m.name() == name }); i >= 0 {
 			return i
 		}
 	}
@@ -55,7 +55,7 @@ func (a Auto) readyAt(y series.Series, r *rolling) time.Time {
 	if need == math.MaxInt {
 		return time.Time{}
 	}
-	return y.TimeAt(r.first + need - 1)
+	return y.TimeAt(need - 1)
 }
 
 // reason names the members' shares.
@@ -68,7 +68,7 @@ func reason(r *rolling, share []float64, lead []int) string {
 		if k > 0 {
 			b.WriteString(", ")
 		}
-		fmt.Fprintf(&b, "%.0f %% %s", 100*share[i], r.members[i].Name())
+		fmt.Fprintf(&b, "%.0f %% %s", 100*share[i], r.members[i].name())
 	}
 	fmt.Fprintf(&b, ": weights by how well each forecast %d times in the past", len(r.at))
 	return b.String()
@@ -79,7 +79,7 @@ func missing(y series.Series, r *rolling) string {
 	var b strings.Builder
 	for _, t := range r.tooShort {
 		fmt.Fprintf(&b, "; %s needs %s of history, have %s, possible from %s", t.method,
-			span(t.need, y.Step), span(y.Len()-r.first, y.Step), y.TimeAt(r.first+t.need-1).Format(time.RFC3339))
+			span(t.need, y.Step), span(y.Len(), y.Step), y.TimeAt(t.need-1).Format(time.RFC3339))
 	}
 	return b.String()
 }
@@ -97,18 +97,16 @@ func span(n int, step time.Duration) string {
 	return d.String()
 }
 
-// scores returns the cross-fitted scores of the combination and every member, by bucket.
-func (a Auto) scores(r *rolling, w weights, scale forecast.Scale) []forecast.Score {
+// scores returns the scores of the combination, cross-fitted, and of every member as it is, by bucket.
+func (a Auto) scores(r *rolling, f [][]said, kind spreadKind, scale forecast.Scale) []forecast.Score {
 	n := bucketsOf(r.reach)
-	tallies := func(f [][]said) []tally {
-		out := make([]tally, n)
-		crossScore(r, f, constantSpread, out)
-		return out
+	members := make([][]tally, len(r.members))
+	for i := range r.members {
+		members[i] = memberTallies(r, i)
 	}
-	bench := a.benchmark(r)
 	var base []tally
-	if bench >= 0 {
-		base = tallies(memberSaid(r, bench))
+	if bench := a.benchmark(r); bench >= 0 {
+		base = members[bench]
 	}
 	var out []forecast.Score
 	add := func(name string, t []tally) {
@@ -124,9 +122,11 @@ func (a Auto) scores(r *rolling, w weights, scale forecast.Scale) []forecast.Sco
 			out = append(out, s)
 		}
 	}
-	add(a.Name(), tallies(combine(r, w)))
+	combination := make([]tally, n)
+	crossScore(r, f, kind, combination)
+	add(a.Name(), combination)
 	for i, m := range r.members {
-		add(m.Name(), tallies(memberSaid(r, i)))
+		add(m.name(), members[i])
 	}
 	return out
 }

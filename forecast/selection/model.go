@@ -12,23 +12,35 @@ import (
 
 // model is a fitted Auto. Its members run at the scale; so do weights and calibration.
 type model struct {
-	name  string
-	key   series.Key
-	unit  series.Unit
-	step  time.Duration
-	end   time.Time
-	scale forecast.Scale
-	gap   int // how many of the latest observations are missing
+	settings string // of the Auto
+	name     string
+	key      series.Key
+	unit     series.Unit
+	step     time.Duration
+	end      time.Time
+	scale    forecast.Scale
+	gap      int // how many of the latest observations are missing
 
 	members     []forecast.Model // nil where a member has no weight
+	methods     []string         // the members' names
 	weights     weights
 	calibration *calibration // nil where the sole member's own distribution is used
 	selection   forecast.Selection
+	tracker     *tracker // nil without calibration
+	top         float64  // the largest observation
 }
+
+// topLimit bounds every quantile, as a multiple of the largest observation: what goes beyond was not forecast but extrapolated.
+const topLimit = 2
 
 // newModel returns a model at the end of y, without members.
 func newModel(y series.Series, scale forecast.Scale) *model {
 	m := &model{key: y.Key, unit: y.Unit, step: y.Step, end: y.End(), scale: scale}
+	for _, v := range y.Values {
+		if v > m.top {
+			m.top = v
+		}
+	}
 	for i := y.Len() - 1; i >= 0 && math.IsNaN(y.Values[i]); i-- {
 		m.gap++
 	}
@@ -43,19 +55,29 @@ func (m *model) Selection() forecast.Selection {
 }
 
 // Update tells every member the next observation.
-func (m *model) Update(y float64) {
+func (m *model) Update(y float64) { m.UpdateWith(y, nil) }
+
+// UpdateWith implements forecast.InformedModel: members that take leading indicators are told x too, NaN where x is nil.
+func (m *model) UpdateWith(y float64, x []float64) {
 	m.end = m.end.Add(m.step)
 	y = m.scale.In(y)
+	m.settle(y)
 	if math.IsNaN(y) {
 		m.gap++
 	} else {
 		m.gap = 0
+		m.top = max(m.top, y)
 	}
 	for _, member := range m.members {
-		if member != nil {
+		switch informed, ok := member.(forecast.InformedModel); {
+		case member == nil:
+		case ok && x != nil:
+			informed.UpdateWith(y, x)
+		default:
 			member.Update(y)
 		}
 	}
+	m.track()
 }
 
 // Forecast returns calibrated distributions of the next h steps. After a gap the errors are those of as many steps more.
@@ -76,16 +98,26 @@ func (m *model) quantiles(h int) []forecast.Grid {
 		}
 		return out
 	}
-	for k, s := range m.say(h) {
-		out[k] = m.outward(m.calibration.quantiles(s, k+1+m.gap))
+	all := make(forecast.Grid, h*len(m.calibration.normal))
+	for k, s := range m.say(h, nil) {
+		far := k + 1 + m.gap
+		n := len(m.calibration.normal)
+		g := all[k*n : (k+1)*n : (k+1)*n]
+		up, down := m.tracker.factors(far)
+		m.calibration.quantiles(s, far, up, down, g)
+		out[k] = m.outward(g)
 	}
 	return out
 }
 
 // outward brings quantiles back to the unit of the demand, in place: finite, not negative and not crossing.
 func (m *model) outward(g forecast.Grid) forecast.Grid {
+	limit := topLimit * m.top
+	if limit == 0 {
+		limit = math.Inf(1)
+	}
 	for i, v := range g {
-		g[i] = m.scale.Out(v)
+		g[i] = m.scale.Out(min(v, limit))
 		if i > 0 {
 			g[i] = max(g[i], g[i-1])
 		}
@@ -93,21 +125,29 @@ func (m *model) outward(g forecast.Grid) forecast.Grid {
 	return g
 }
 
-// say blends the members' medians and spreads.
-func (m *model) say(h int) []said {
+// say blends the members' medians and spreads. Where mids is not nil it receives the medians of each member that forecasts.
+func (m *model) say(h int, mids [][]float64) []said {
 	out := make([]said, h)
 	for i, member := range m.members {
 		if member == nil {
 			continue
 		}
 		for k, d := range member.Forecast(h).Steps {
-			if w := m.weights.at(i, k+1+m.gap); w > 0 {
-				mid := d.Quantile(0.5)
-				out[k].mid += w * mid
-				if m.calibration.kind == memberSpread {
-					out[k].up += w * (d.Quantile(0.9) - mid)
-					out[k].down += w * (mid - d.Quantile(0.1))
-				}
+			w := m.weights.at(i, k+1+m.gap)
+			if w == 0 && mids == nil {
+				continue
+			}
+			mid := d.Quantile(0.5)
+			if mids != nil {
+				mids[i][k] = mid
+			}
+			if w == 0 {
+				continue
+			}
+			out[k].mid += w * mid
+			if m.calibration.kind == memberSpread {
+				out[k].up += w * (d.Quantile(0.9) - mid)
+				out[k].down += w * (mid - d.Quantile(0.1))
 			}
 		}
 	}

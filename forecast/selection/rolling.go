@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/forethought-autoscaler/forethought/forecast"
 	"github.com/forethought-autoscaler/forethought/series"
@@ -14,7 +15,9 @@ import (
 
 // rolling is what each member said at each rolling origin, and what came.
 type rolling struct {
-	members []forecast.Method
+	members []member
+	// fitted holds the member's model of the whole history where that came with the one before the cut, nil elsewhere.
+	fitted []forecast.Model
 	// reach is the number of steps that were forecast: the horizon, or less where the history is short.
 	reach int
 	// at holds for each origin the index of the first step after it.
@@ -23,49 +26,122 @@ type rolling struct {
 	actual [][]float64
 	// mid, low and high [member][o][h] are the member's median and 10 % and 90 % quantiles.
 	mid, low, high [][][]float64
-	// first is the index of the first observation that is not missing; what lies before it is no history.
-	first int
 	// tooShort holds the members that the history before the cut did not suffice for.
 	tooShort []shortage
+}
+
+// member is a method that takes part. Where x is not nil it is told the leading indicators too.
+type member struct {
+	forecast.Method
+	x []series.Series
+}
+
+// leadingSuffix marks the name of a member that is told the leading indicators.
+const leadingSuffix = "-leading"
+
+// name says whether the member is told the leading indicators.
+func (m member) name() string {
+	if m.x != nil {
+		return m.Name() + leadingSuffix
+	}
+	return m.Name()
+}
+
+// fit fits the member to the points [from, to) of y.
+func (m member) fit(ctx context.Context, y series.Series, from, to int) (forecast.Model, error) {
+	if m.x == nil {
+		return m.Fit(ctx, y.Slice(from, to))
+	}
+	x := make([]series.Series, len(m.x))
+	for i := range x {
+		x[i] = m.x[i].Slice(from, to)
+	}
+	return m.Method.(forecast.Informed).FitWith(ctx, y.Slice(from, to), x)
+}
+
+// tell tells model the observation with index i of y and, where it takes them, the indicators at that time.
+func (m member) tell(model forecast.Model, y series.Series, i int) {
+	if m.x == nil {
+		model.Update(y.Values[i])
+		return
+	}
+	x := make([]float64, len(m.x))
+	for k := range x {
+		x[k] = m.x[k].Values[i]
+	}
+	model.(forecast.InformedModel).UpdateWith(y.Values[i], x)
 }
 
 // shortage is a member that needs a longer history.
 type shortage struct {
 	method string
-	need   int // grid points of the whole history from the first observation on, the window of comparison included
+	need   int // grid points of the whole history, the window of comparison included
+}
+
+// candidates returns the members: every method and, where there are leading indicators, those that can use them once more with these.
+func (a Auto) candidates(x []series.Series) []member {
+	var out []member
+	for _, m := range a.Methods {
+		out = append(out, member{Method: m})
+		if _, ok := m.(forecast.Informed); ok && len(x) > 0 {
+			out = append(out, member{Method: m, x: x})
+		}
+	}
+	return out
+}
+
+// cutOf returns how many of n observations lie before the window in which methods are compared; n where there is no room for one.
+func cutOf(n int, step time.Duration) int {
+	window := min(n/windowShare, int(windowMost/step))
+	if window < windowLeast {
+		return n
+	}
+	return n - window
 }
 
 // roll fits the members before the cut and rolls them through the window after it. There are no members in the result where there is no
 // room to compare them.
-func (a Auto) roll(ctx context.Context, y series.Series) (*rolling, error) {
-	r := &rolling{first: slices.IndexFunc(y.Values, func(v float64) bool { return !math.IsNaN(v) })}
-	y = y.Slice(r.first, y.Len())
-	window := min(y.Len()/windowShare, int(windowMost/y.Step))
-	if window < windowLeast {
+func (a Auto) roll(ctx context.Context, y series.Series, x []series.Series) (*rolling, error) {
+	r := &rolling{}
+	cut := cutOf(y.Len(), y.Step)
+	if cut == y.Len() {
 		return r, a.shortages(ctx, y, r)
 	}
-	r.reach = min(a.Horizon, window/2)
-	cut := y.Len() - window
+	r.reach = min(a.Horizon, (y.Len()-cut)/2)
 	r.at = origins(cut, y.Len()-r.reach, cmp.Or(a.Origins, defaultOrigins))
 	for _, o := range r.at {
 		r.actual = append(r.actual, y.Values[o:o+r.reach])
 	}
-	for _, m := range a.Methods {
+	for _, m := range a.candidates(x) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		model, err := m.Fit(ctx, y.Slice(0, cut))
+		model, whole, err := a.fitAt(ctx, m, y, cut)
 		if short, ok := errors.AsType[*forecast.TooShortError](err); ok {
-			r.tooShort = append(r.tooShort, shortage{m.Name(), need(short.Need, y)})
+			if m.x == nil {
+				r.tooShort = append(r.tooShort, shortage{m.name(), need(short.Need, y)})
+			}
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("fit %s on the first %d observations of %s: %w", m.Name(), cut, y.Key, err)
+			return nil, fmt.Errorf("fit %s on the first %d observations of %s: %w", m.name(), cut, y.Key, err)
 		}
-		r.members = append(r.members, m)
-		r.follow(model, y.Values, cut)
+		r.members, r.fitted = append(r.members, m), append(r.fitted, whole)
+		r.follow(m, model, y, cut)
 	}
 	return r, nil
+}
+
+// fitAt fits m to what lies before the cut and, where that costs little more, to all of y. Where methods were pooled, it is the one that
+// was pooled on what lay before the cuts.
+func (a Auto) fitAt(ctx context.Context, m member, y series.Series, cut int) (before, all forecast.Model, err error) {
+	if past, ok := a.past[m.Name()]; ok {
+		m.Method = past
+	} else if t, ok := m.Method.(forecast.TwiceFitter); ok && m.x == nil {
+		return t.FitTwice(ctx, y, cut)
+	}
+	before, err = m.fit(ctx, y, 0, cut)
+	return before, nil, err
 }
 
 // shortages notes which members need a longer history than y, which is too short to compare any.
@@ -92,6 +168,7 @@ func need(n int, y series.Series) int {
 func (r *rolling) without(i int) *rolling {
 	out := *r
 	out.members = slices.Delete(slices.Clone(r.members), i, i+1)
+	out.fitted = slices.Delete(slices.Clone(r.fitted), i, i+1)
 	out.mid = slices.Delete(slices.Clone(r.mid), i, i+1)
 	out.low = slices.Delete(slices.Clone(r.low), i, i+1)
 	out.high = slices.Delete(slices.Clone(r.high), i, i+1)
@@ -114,19 +191,33 @@ func origins(from, to, n int) []int {
 }
 
 // follow tells model the values after the cut one by one and notes what it forecasts at each origin.
-func (r *rolling) follow(model forecast.Model, values []float64, cut int) {
+func (r *rolling) follow(m member, model forecast.Model, y series.Series, cut int) {
 	n := len(r.at)
 	mid, low, high := matrix(n, r.reach), matrix(n, r.reach), matrix(n, r.reach)
 	i := cut
 	for o, at := range r.at {
 		for ; i < at; i++ {
-			model.Update(values[i])
+			m.tell(model, y, i)
 		}
 		for h, d := range model.Forecast(r.reach).Steps {
-			mid[o][h], low[o][h], high[o][h] = d.Quantile(0.5), d.Quantile(0.1), d.Quantile(0.9)
+			low[o][h], mid[o][h], high[o][h] = d.Quantile(scoreProbabilities[0]), d.Quantile(scoreProbabilities[1]), d.Quantile(scoreProbabilities[2])
 		}
 	}
 	r.mid, r.low, r.high = append(r.mid, mid), append(r.low, low), append(r.high, high)
+}
+
+// thinned returns r and what was said with about n of the origins, spread evenly.
+func (r *rolling) thinned(f [][]said, n int) (*rolling, [][]said) {
+	if len(r.at) <= n {
+		return r, f
+	}
+	out := &rolling{reach: r.reach}
+	var said [][]said
+	for k := range n {
+		o := (2*k + 1) * len(r.at) / (2 * n)
+		out.at, out.actual, said = append(out.at, r.at[o]), append(out.actual, r.actual[o]), append(said, f[o])
+	}
+	return out, said
 }
 
 // matrix returns n rows of m zeros that share one array.

@@ -6,8 +6,8 @@ import (
 	"github.com/forethought-autoscaler/forethought/forecast"
 )
 
-// scoreProbabilities are those of the quantile score: the body of the distribution and the tail that capacity is bought for.
-var scoreProbabilities = []float64{0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99}
+// scoreProbabilities are those of the quantile score: the middle and both tails. Members are asked for these quantiles only.
+var scoreProbabilities = []float64{0.1, 0.5, 0.9}
 
 // blocks is the number of parts that the window is split into, in time, to score each with what the others say.
 const blocks = 4
@@ -18,14 +18,12 @@ type tally struct {
 	n                int
 }
 
-// add scores distribution g against y.
-func (t *tally) add(g forecast.Grid, y float64) {
-	var sum float64
-	for _, p := range scoreProbabilities {
-		sum += forecast.QuantileScore(p, max(g.Quantile(p), 0), y)
-	}
-	t.quantile += sum / float64(len(scoreProbabilities))
-	if y >= max(g.Quantile(0.1), 0) && y <= g.Quantile(0.9) {
+// add scores quantiles at scoreProbabilities against y.
+func (t *tally) add(low, mid, high, y float64) {
+	low, mid, high = max(low, 0), max(mid, 0), max(high, 0)
+	t.quantile += (forecast.QuantileScore(scoreProbabilities[0], low, y) + forecast.QuantileScore(scoreProbabilities[1], mid, y) +
+		forecast.QuantileScore(scoreProbabilities[2], high, y)) / 3
+	if y >= low && y <= high {
 		t.inside++
 	}
 	t.n++
@@ -52,14 +50,12 @@ func crossScore(r *rolling, f [][]said, k spreadKind, byBucket []tally) tally {
 				continue
 			}
 			for h := 0; h < r.reach; h += 1 + h/16 {
-				y := actual[h]
-				if math.IsNaN(y) {
-					continue
-				}
-				g := c.quantiles(f[o][h], h+1)
-				total.add(g, y)
-				if byBucket != nil {
-					byBucket[bucketOf(h+1)].add(g, y)
+				if y := actual[h]; !math.IsNaN(y) {
+					low, mid, high := c.three(f[o][h], h+1)
+					total.add(low, mid, high, y)
+					if byBucket != nil {
+						byBucket[bucketOf(h+1)].add(low, mid, high, y)
+					}
 				}
 			}
 		}
@@ -67,13 +63,14 @@ func crossScore(r *rolling, f [][]said, k spreadKind, byBucket []tally) tally {
 	return total.mean()
 }
 
-// memberSaid returns what member i said.
-func memberSaid(r *rolling, i int) [][]said {
-	out := make([][]said, len(r.at))
-	for o := range out {
-		out[o] = make([]said, r.reach)
-		for h := range out[o] {
-			out[o][h] = said{r.mid[i][o][h], r.high[i][o][h] - r.mid[i][o][h], r.mid[i][o][h] - r.low[i][o][h]}
+// memberTallies scores member i's own quantiles, by bucket.
+func memberTallies(r *rolling, i int) []tally {
+	out := make([]tally, bucketsOf(r.reach))
+	for o, actual := range r.actual {
+		for h := 0; h < r.reach; h += 1 + h/16 {
+			if y := actual[h]; !math.IsNaN(y) {
+				out[bucketOf(h+1)].add(r.low[i][o][h], r.mid[i][o][h], r.high[i][o][h], y)
+			}
 		}
 	}
 	return out

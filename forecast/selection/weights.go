@@ -30,6 +30,8 @@ func bounds(b, n int) (from, to int) {
 // weights holds, by bucket and member, shares that sum to one in each bucket.
 type weights struct {
 	byBucket [][]float64
+	// errs holds the members' discounted mean errors that the shares follow from, by bucket; nil for a sole member.
+	errs [][]float64
 	// reach is the number of steps that the last bucket was measured over.
 	reach int
 }
@@ -93,6 +95,7 @@ func weigh(r *rolling) weights {
 		for i := range r.members {
 			errs[i] = r.meanError(b, func(o, h int) float64 { return r.mid[i][o][h] })
 		}
+		w.errs = append(w.errs, errs)
 		w.byBucket = append(w.byBucket, softWeights(errs))
 	}
 	return w
