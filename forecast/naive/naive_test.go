@@ -1,6 +1,7 @@
 package naive_test
 
 import (
+	"encoding"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -168,4 +169,17 @@ func TestCoverage(t *testing.T) {
 func median(t *testing.T, m forecast.Model, h int) float64 {
 	t.Helper()
 	return m.Forecast(h).Steps[h-1].Quantile(0.5)
+}
+
+func TestKeptAtZero(t *testing.T) {
+	y := series.Series{Key: "t", Start: time.Unix(0, 0).UTC(), Step: time.Minute, Values: make([]float64, 100)}
+	for _, m := range []forecast.Keeper{naive.Last{}, naive.Smooth{}, naive.Seasonal{Period: time.Hour}} {
+		state, err := methodtest.Fit(t, m, y).(encoding.BinaryMarshaler).MarshalBinary()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.Restore(state); err != nil {
+			t.Errorf("%s: %v", m.Name(), err)
+		}
+	}
 }

@@ -10,6 +10,8 @@ import (
 
 // model is a fitted ridge regression.
 type model struct {
+	settings  string // of the method
+	length    int    // observations fitted to
 	name      string
 	key       series.Key
 	unit      series.Unit

@@ -77,7 +77,7 @@ func (m Method) Fit(ctx context.Context, y series.Series) (forecast.Model, error
 		return nil, &forecast.TooShortError{Method: m.Name(), Need: y.Len() + leastRows, Have: y.Len()}
 	}
 	fitted.name, fitted.key, fitted.unit, fitted.end = m.Name(), y.Key, y.Unit, y.End()
-	fitted.scale, fitted.transform = scale, t
+	fitted.scale, fitted.transform, fitted.settings, fitted.length = scale, t, m.settings(), y.Len()
 	fitted.remember(clean.Values)
 	return fitted, nil
 }
