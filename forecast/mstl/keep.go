@@ -1,0 +1,93 @@
+package mstl
+
+import (
+	"bytes"
+	"encoding"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/forethought-autoscaler/forethought/forecast"
+	"github.com/forethought-autoscaler/forethought/series"
+)
+
+// stateVersion changes when what is written changes.
+const stateVersion = 1
+
+// state is a model as it is written.
+type state struct {
+	Version   int
+	Settings  string
+	Key       series.Key
+	Unit      series.Unit
+	Step      time.Duration
+	End       time.Time
+	Scale     forecast.Scale
+	Cycles    [][]float64
+	Passed    int
+	Remainder []byte
+}
+
+// settings tells methods apart whose models are no good to each other.
+func (m Method) settings() string { return fmt.Sprintf("%s %v", m.Name(), m.Seasons) }
+
+// MarshalBinary implements encoding.BinaryMarshaler. It returns an error where the remainder's model cannot be kept.
+func (m *model) MarshalBinary() ([]byte, error) {
+	kept, ok := m.remainder.(encoding.BinaryMarshaler)
+	if !ok {
+		return nil, fmt.Errorf("write %s: the model of the remainder cannot be written", m.name)
+	}
+	remainder, err := kept.MarshalBinary()
+	if err != nil {
+		return nil, fmt.Errorf("write %s: %w", m.name, err)
+	}
+	var b bytes.Buffer
+	err = gob.NewEncoder(&b).Encode(state{
+		Version: stateVersion, Settings: m.settings, Key: m.key, Unit: m.unit, Step: m.step, End: m.end, Scale: m.scale,
+		Cycles: m.cycles, Passed: m.passed, Remainder: remainder,
+	})
+	return b.Bytes(), err
+}
+
+// Restore implements forecast.Keeper. It returns an error where the remainder's method is no forecast.Keeper.
+func (m Method) Restore(written []byte) (forecast.Model, error) {
+	keeper, ok := m.Remainder.(forecast.Keeper)
+	if !ok {
+		return nil, fmt.Errorf("restore %s: the method of the remainder keeps no models", m.Name())
+	}
+	var s state
+	if err := gob.NewDecoder(bytes.NewReader(written)).Decode(&s); err != nil {
+		return nil, fmt.Errorf("restore %s: %w", m.Name(), err)
+	}
+	if err := s.validate(m.settings()); err != nil {
+		return nil, fmt.Errorf("restore %s: %w", m.Name(), err)
+	}
+	remainder, err := keeper.Restore(s.Remainder)
+	if err != nil {
+		return nil, fmt.Errorf("restore %s: %w", m.Name(), err)
+	}
+	restored := &model{
+		name: m.Name(), settings: s.Settings, key: s.Key, unit: s.Unit, step: s.Step, end: s.End, scale: s.Scale,
+		cycles: s.Cycles, passed: s.Passed, remainder: remainder,
+	}
+	return restored.simulating(), nil
+}
+
+// validate refuses what no model of this version and these settings has written.
+func (s state) validate(settings string) error {
+	switch {
+	case s.Version != stateVersion:
+		return fmt.Errorf("written as version %d, want %d", s.Version, stateVersion)
+	case s.Settings != settings:
+		return fmt.Errorf("written by %q, want %q", s.Settings, settings)
+	case s.Step <= 0 || s.Passed < 0:
+		return errors.New("the step or its count is not positive")
+	}
+	for _, c := range s.Cycles {
+		if len(c) == 0 {
+			return errors.New("a season is empty")
+		}
+	}
+	return nil
+}
