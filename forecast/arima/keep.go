@@ -1,0 +1,58 @@
+package arima
+
+import (
+	"bytes"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/forethought-autoscaler/forethought/forecast"
+)
+
+// stateVersion changes when what is written changes.
+const stateVersion = 1
+
+// kept is model without its methods, so that gob does not call them.
+type kept model
+
+// MarshalBinary implements encoding.BinaryMarshaler.
+func (m *model) MarshalBinary() ([]byte, error) {
+	var b bytes.Buffer
+	err := gob.NewEncoder(&b).Encode((*kept)(m))
+	return b.Bytes(), err
+}
+
+// restore reads what MarshalBinary wrote of a method with this name and these settings.
+func restore(written []byte, name, settings string) (forecast.Model, error) {
+	m := &model{}
+	if err := gob.NewDecoder(bytes.NewReader(written)).Decode((*kept)(m)); err != nil {
+		return nil, fmt.Errorf("restore %s: %w", name, err)
+	}
+	if m.Version != stateVersion || m.Settings != settings {
+		return nil, fmt.Errorf("restore %s: written by version %d of %q, want version %d of %q", name, m.Version, m.Settings, stateVersion, settings)
+	}
+	if err := m.Filter.validate(); err != nil {
+		return nil, fmt.Errorf("restore %s: %w", name, err)
+	}
+	return m, nil
+}
+
+// validate returns an error where the filter would read outside its state.
+func (f *filter) validate() error {
+	if f == nil || f.Rank < 0 || f.Rank > len(f.State) {
+		return errors.New("the filter has no state")
+	}
+	within := func(l lags, n int) bool {
+		return len(l.At) == len(l.By) && (len(l.At) == 0 || slices.Min(l.At) >= 1 && slices.Max(l.At) <= n)
+	}
+	if !within(f.AR, f.Rank) || !within(f.MA, f.Rank) || !within(f.Diff, len(f.State)-f.Rank) {
+		return errors.New("the filter's lags lie outside its state")
+	}
+	for _, c := range f.Columns {
+		if len(c) != len(f.State) {
+			return errors.New("the filter's columns are not of the length of its state")
+		}
+	}
+	return nil
+}
