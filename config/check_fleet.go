@@ -12,6 +12,10 @@ func (k *checker) fleet(f *Fleet, key string) {
 	for i, e := range f.Exclude {
 		k.expr(fmt.Sprintf("%s.exclude[%d]", key, i), e)
 	}
+	k.leading(f.Leading, key+".leading")
+	if f.Calendar != nil {
+		k.calendar(f.Calendar, key+".calendar")
+	}
 	k.policy(&f.Policy, key+".policy")
 	fresh := 2 * k.c.Interval
 	k.ensure(f.Policy.StaleAfter >= fresh, []string{key + ".policy.stale_after", "interval"},
@@ -30,11 +34,7 @@ func (k *checker) fleet(f *Fleet, key string) {
 func (k *checker) demand(d *Demand, key string) {
 	k.expr(key+".query", d.Query)
 	k.expr(key+".pending", d.Pending)
-	if k.checks.Unit != nil && k.sound(key+".unit") {
-		if err := k.checks.Unit(d.Unit); err != nil {
-			k.add(key+".unit", "%v", err)
-		}
-	}
+	k.asked(key+".unit", k.checks.Unit, d.Unit)
 	step := key + ".step"
 	source := ""
 	if _, given := k.lines[step]; given {
@@ -54,6 +54,54 @@ func (k *checker) demand(d *Demand, key string) {
 	k.ensure(k.c.History/d.Step <= maxSteps, []string{step, "history"},
 		"%s in steps of %s are %d observations; allowed: at most %d, by a longer step or a shorter history",
 		show(k.c.History), show(d.Step), k.c.History/d.Step, maxSteps)
+}
+
+// maxLeading bounds the expressions of leading indicators: as many as the series that are used of them.
+const maxLeading = 16
+
+func (k *checker) leading(exprs []Expr, key string) {
+	k.ensure(len(exprs) <= maxLeading, []string{key}, "%d expressions; allowed: at most %d", len(exprs), maxLeading)
+	seen := map[Expr]int{}
+	for i, e := range exprs {
+		at := fmt.Sprintf("%s[%d]", key, i)
+		if first, dup := seen[e]; dup && e != "" {
+			k.ensure(false, []string{at}, "the expression is in line %d already; allowed: each once", first)
+			continue
+		}
+		seen[e] = k.line(at)
+		k.expr(at, e)
+	}
+}
+
+func (k *checker) calendar(c *Calendar, key string) {
+	zone := key + ".time_zone"
+	_, err := time.LoadLocation(c.TimeZone)
+	// The machine's own zone would let two replicas differ.
+	k.ensure(err == nil && c.TimeZone != "" && c.TimeZone != "Local", []string{zone},
+		"%q is no time zone; allowed: a name in the IANA database, such as America/New_York", c.TimeZone)
+	seen := map[string]int{}
+	for i, code := range c.Holidays {
+		at := c.Holidays.key(key+".holidays", i, k.lines)
+		if first, dup := seen[code]; dup {
+			k.ensure(false, []string{at}, "%q is in line %d already; allowed: each once", code, first)
+			continue
+		}
+		seen[code] = k.line(at)
+		k.asked(at, k.checks.Holidays, code)
+	}
+	if c.Events != "" {
+		k.asked(key+".events", k.checks.Events, c.Events)
+	}
+}
+
+// asked reports what another package says about a value.
+func (k *checker) asked(key string, check func(string) error, value string) {
+	if check == nil || !k.sound(key) {
+		return
+	}
+	if err := check(value); err != nil {
+		k.add(key, "%v", err)
+	}
 }
 
 func (k *checker) policy(p *Policy, key string) {

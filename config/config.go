@@ -4,7 +4,8 @@
 // refused. And each error says FILE:LINE: KEY: what is wrong, and what is allowed; all errors of a file are reported together.
 //
 // Defaults are set before the file is read, so that an explicit value wins, an explicit zero too. The package imports nothing of ours:
-// what other packages own (units, PromQL, scrape configurations) is checked by functions that the caller passes in.
+// what other packages own (units, PromQL, scrape configurations,
+// holidays, events) is checked by functions that the caller passes in.
 package config
 
 import (
@@ -14,6 +15,9 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	_ "time/tzdata" // calendars name time zones, and an image may have none
+
+	promconfig "github.com/prometheus/common/config"
 )
 
 // Checks are the rules that other packages own. Each returns nil, or an error that says what is wrong and what is allowed. A nil check
@@ -27,6 +31,10 @@ type Checks struct {
 	// count from 1 in what it is given; both are translated into the line and the key of the file. It is asked about each item alone,
 	// and about the whole list once these are right.
 	ScrapeConfigs func(list []byte) error
+	// Holidays checks the code of a region.
+	Holidays func(code string) error
+	// Events checks the events file at a path.
+	Events func(path string) error
 }
 
 // Load reads and checks the file at path. Errors are those of Parse, or that of reading the file, wrapped.
@@ -53,12 +61,12 @@ func Parse(name string, data []byte, checks Checks) (*Config, error) {
 	d.value(root, v, "")
 	if !r.failed[""] && !d.full {
 		c.derive(r)
+		c.setDirectory(filepath.Dir(name))
 		(&checker{report: r, checks: checks, c: c}).config()
 	}
 	if err := r.err(); err != nil {
 		return nil, err
 	}
-	c.setDirectory(filepath.Dir(name))
 	sum := sha256.Sum256(data)
 	c.hash = binary.BigEndian.Uint64(sum[:])
 	return c, nil
@@ -79,5 +87,10 @@ func (c *Config) setDirectory(dir string) {
 	}
 	if c.Embedded != nil {
 		c.Embedded.ScrapeConfigs.Dir = dir
+	}
+	for i := range c.Fleets {
+		if cal := c.Fleets[i].Calendar; cal != nil {
+			cal.Events = promconfig.JoinDir(dir, cal.Events)
+		}
 	}
 }

@@ -44,6 +44,8 @@ func (e *Embedded) setDefaults() {
 
 func (s *Storage) setDefaults() { s.Path = "data" }
 
+func (c *Calendar) setDefaults() { c.TimeZone = "UTC" }
+
 func (p *Policy) setDefaults() {
 	p.Mode = "shadow"
 	p.Probability = 0.99

@@ -135,6 +135,8 @@ func docTypeOf(t reflect.Type) string {
 		return "duration or section"
 	case reflect.TypeFor[ScrapeConfigs]():
 		return "list of scrape configurations"
+	case reflect.TypeFor[Holidays]():
+		return "string or list of strings"
 	}
 	switch k := t.Kind(); k {
 	case reflect.Slice:

@@ -60,7 +60,7 @@ func TestKeyErrors(t *testing.T) {
 		"f.yml:8: fleets[0].pools[0].class: required key is missing; allowed: fixed, variable",
 		"f.yml:8: fleets[0].pools[0].capacity: required key is missing; allowed: a finite number")
 	wantErrors(t, "prometheus: {}\n",
-		"f.yml:1: fleets: required key is missing; allowed: a list, each item a mapping with the keys name, demand, exclude, policy, pools")
+		"f.yml:1: fleets: required key is missing; allowed: a list, each item a mapping with the keys name, demand, leading, exclude, calendar, policy, pools")
 	wantErrors(t, minimal+"    lead_time: {default: 5m}\n",
 		"f.yml:11: fleets[0].pools[0].lead_time.query: required key is missing; allowed: a PromQL expression")
 }
@@ -242,6 +242,45 @@ func TestFleetErrors(t *testing.T) {
 	f("    unit: cores", "    unit: cores\n  policy: {stale_after: 90s}",
 		"f.yml:7: fleets[0].policy.stale_after: 1m30s is less than two intervals, so that one late observation would be stale; allowed: 2m or more")
 	f("  pools:\n  - name: a\n    class: fixed\n    capacity: 2\n", "  pools: []\n", "f.yml:7: fleets[0].pools: the list is empty; allowed: at least one pool")
+}
+
+func TestLeadingErrors(t *testing.T) {
+	f := func(text string, want ...string) {
+		t.Helper()
+		for i := range want {
+			want[i] = "f.yml:11: fleets[0].leading" + want[i]
+		}
+		wantErrors(t, minimal+"  leading: "+text+"\n", want...)
+	}
+	f("sum(x)", `: "sum(x)" is not allowed; allowed: a list, each item a PromQL expression`)
+	f("['']", `[0]: "" is not allowed; allowed: a PromQL expression`)
+	f("[a, sum(b]", "[1]: 1:4: parse error: unclosed left parenthesis; allowed: PromQL, or with prometheus.query_check: false a dialect of it")
+	f("[a, b, a]", "[2]: the expression is in line 11 already; allowed: each once")
+	f("[a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q]", ": 17 expressions; allowed: at most 16")
+}
+
+func TestCalendarErrors(t *testing.T) {
+	f := func(text string, want ...string) {
+		t.Helper()
+		for i := range want {
+			want[i] = "f.yml:11: fleets[0].calendar" + want[i]
+		}
+		wantErrors(t, minimal+"  calendar: {"+text+"}\n", want...)
+	}
+	const zones = " is no time zone; allowed: a name in the IANA database, such as America/New_York"
+	f("time_zone: America/New_Yrok", `.time_zone: "America/New_Yrok"`+zones)
+	f("time_zone: Local", `.time_zone: "Local"`+zones)
+	f("time_zone: ''", `.time_zone: ""`+zones)
+	f("time_zone: ../../etc/localtime", `.time_zone: "../../etc/localtime"`+zones)
+	f("zone: UTC", ".zone: unknown key; allowed: time_zone, holidays, events")
+	f("holidays: XX", `.holidays: no region "XX", want one of DE, US`)
+	f("holidays: [US, XX]", `.holidays[1]: no region "XX", want one of DE, US`)
+	f("holidays: [US, DE, US]", `.holidays[2]: "US" is in line 11 already; allowed: each once`)
+	f("holidays: {US: true}", ".holidays: a mapping is not allowed; allowed: a code such as US or DE-BY, or a list of codes")
+	f("holidays: [[US]]", ".holidays[0]: a list is not allowed; allowed: a string")
+	f("events: broken.ics", ".events: line 3: no DTSTART")
+	wantErrors(t, minimal+"  calendar: US\n",
+		`f.yml:11: fleets[0].calendar: "US" is not allowed; allowed: a mapping with the keys time_zone, holidays, events`)
 }
 
 func TestPolicyAndPoolErrors(t *testing.T) {

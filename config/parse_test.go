@@ -45,6 +45,18 @@ var testChecks = Checks{
 		return nil
 	},
 	ScrapeConfigs: checkScrapeConfigs,
+	Holidays: func(code string) error {
+		if code != "US" && code != "DE" {
+			return fmt.Errorf("no region %q, want one of DE, US", code)
+		}
+		return nil
+	},
+	Events: func(path string) error {
+		if filepath.Base(path) == "broken.ics" {
+			return errors.New("line 3: no DTSTART")
+		}
+		return nil
+	},
 }
 
 // checkScrapeConfigs is strict in the manner of Prometheus, about fewer keys.
@@ -170,6 +182,25 @@ func TestLeadTime(t *testing.T) {
 	f("7m", LeadTime{Default: minutes(7)})
 	f("{query: lead}", LeadTime{Query: "lead", Default: minutes(4)})
 	f("{query: lead, default: 2m}", LeadTime{Query: "lead", Default: minutes(2)})
+}
+
+func TestCalendar(t *testing.T) {
+	f := func(text string, want Calendar) {
+		t.Helper()
+		got := mustParse(t, minimal+"  calendar: "+text+"\n").Fleets[0].Calendar
+		if diff := cmp.Diff(&want, got); diff != "" {
+			t.Errorf("calendar: %s (-want +got):\n%s", text, diff)
+		}
+	}
+	f("{}", Calendar{TimeZone: "UTC"})
+	f("", Calendar{TimeZone: "UTC"})
+	f("{holidays: US}", Calendar{TimeZone: "UTC", Holidays: Holidays{"US"}})
+	f("{holidays: [US, DE], time_zone: Europe/Berlin}", Calendar{TimeZone: "Europe/Berlin", Holidays: Holidays{"US", "DE"}})
+	f("{holidays: , events: events.ics}", Calendar{TimeZone: "UTC", Holidays: Holidays{}, Events: filepath.Join("conf", "events.ics")})
+	f("{events: /etc/events.ics}", Calendar{TimeZone: "UTC", Events: "/etc/events.ics"})
+	if c := mustParse(t, minimal); c.Fleets[0].Calendar != nil || c.Fleets[0].Leading != nil {
+		t.Error("there is a calendar, or an indicator, where the file has none")
+	}
 }
 
 func TestAnchorsAndMergeKeys(t *testing.T) {

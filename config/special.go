@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"reflect"
 
 	"go.yaml.in/yaml/v3"
@@ -66,6 +67,34 @@ func (d *decoder) expand(n *yaml.Node, path string) *yaml.Node {
 		out.Content = append(out.Content, d.expand(e.node, path), d.expand(e.value, path))
 	}
 	return out
+}
+
+// Holidays are codes of regions.
+type Holidays []string
+
+func (*Holidays) form() string { return "a code such as US or DE-BY, or a list of codes" }
+
+func (h *Holidays) decode(d *decoder, n *yaml.Node, path string) {
+	if isPlain(n) {
+		*h = Holidays{n.Value}
+		return
+	}
+	var list []string
+	v := reflect.ValueOf(&list).Elem()
+	if n.Kind != yaml.SequenceNode && !isNull(n) {
+		d.wrong(n, reflect.TypeFor[Holidays](), path)
+		return
+	}
+	d.list(n, v, path)
+	*h = list
+}
+
+// key returns the path of one code: that of the list where the only one is written without a list.
+func (h Holidays) key(list string, i int, lines map[string]int) string {
+	if item := fmt.Sprintf("%s[%d]", list, i); len(h) > 1 || lines[item] > 0 {
+		return item
+	}
+	return list
 }
 
 // LeadTime's methods follow. A scalar is the lead time itself; a mapping has the query that measures it.

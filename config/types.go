@@ -83,8 +83,13 @@ type Fleet struct {
 	Name string `yaml:"name" required:"true"`
 	// Demand is what is forecast.
 	Demand Demand `yaml:"demand" required:"true"`
+	// Leading lists expressions whose series run ahead of the demand, such as submissions by group; at most 16 expressions, and 16 series
+	// of them all. They are used where that forecasts better. One that can't be read is missing, and holds nothing up.
+	Leading []Expr `yaml:"leading,omitempty"`
 	// Exclude lists expressions; the times at which one of them has a sample, such as a firing alert, are never learnt from.
 	Exclude []Expr `yaml:"exclude,omitempty"`
+	// Calendar says what is special about days to come. Without it days are those of UTC, and every week is like another.
+	Calendar *Calendar `yaml:"calendar,omitempty"`
 	// Policy is what the fleet may do.
 	Policy Policy `yaml:"policy"`
 	// Pools are what serves the demand. At least one is needed.
@@ -103,6 +108,17 @@ type Demand struct {
 	// Pending yields the work that waits beside the demand, in the same unit, where full capacity hides a part of the demand. Where it
 	// yields nothing, what it yielded last is assumed for a while: write "or vector(0)" where nothing means that nothing waits.
 	Pending Expr `yaml:"pending,omitempty"`
+}
+
+// Calendar is what is known about times, past and to come.
+type Calendar struct {
+	// TimeZone is the one that people keep, by its name in the IANA database: days begin at its midnight, and its clocks change.
+	TimeZone string `yaml:"time_zone"`
+	// Holidays are the regions whose public holidays are kept, by code: US, DE, DE-BY. A single one may be written without a list.
+	Holidays Holidays `yaml:"holidays,omitempty"`
+	// Events is an iCalendar file, relative to the folder of this file: each event is learnt under its name, and those of the category
+	// EXCLUDE are windows that are never learnt from. It is read again with this file.
+	Events string `yaml:"events,omitempty"`
 }
 
 // Policy is what the operator decides about one fleet.

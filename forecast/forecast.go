@@ -76,6 +76,8 @@ type Selection struct {
 	Method, RunnerUp string
 	// Reason is one sentence for a person, for example what is missing for a better method.
 	Reason string
+	// Seasons are the periods that methods looked for.
+	Seasons []time.Duration
 	// Limited is true while the history is too short for a seasonal method. ReadyAt is then the time at which the history will be long
 	// enough, if observations keep coming, and otherwise zero.
 	Limited bool

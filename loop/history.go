@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -17,56 +17,85 @@ import (
 type history struct {
 	// learnt ends at the latest grid point read. Observations inside excluded windows are missing in it.
 	learnt series.Series
+	// leading holds the indicators on the grid of learnt.
+	leading leading
 	// latest is the last observation that is not missing, excluded or not, made at latestAt.
 	latest   float64
 	latestAt time.Time
-	// told is the grid point up to which the model has been told.
-	told time.Time
 	// partial says that parts of the history could not be read; it is read anew after retry.
 	partial bool
 	retry   time.Time
+	// counted is the grid point up to which invalid observations are counted.
+	counted time.Time
 }
 
 func (h *history) empty() bool { return h.latestAt.IsZero() }
 
 // read extends the history to the grid point at or before the time of a turn. After the start it asks for the new points only, and
-// again for missing ones at its end, which may be late. On error what is learnt is unchanged.
-func (h *history) read(ctx context.Context, w *worker, at time.Time) error {
-	q := series.Query{Key: series.Key(w.Name), Unit: w.Unit, Expr: w.Query, Step: w.Step, End: series.Align(at, w.Step)}
-	q.Start = series.Align(at.Add(-w.History-refits[0]), w.Step).Add(-w.Step) // a model is fitted up to refits[0] before the end
-	whole := h.empty() || h.learnt.End().Before(q.Start) || h.partial && !at.Before(h.retry)
-	if !whole {
+// again for missing ones at its end, which may be late. It reports whether what was read before is replaced. On error what is learnt is
+// unchanged.
+func (h *history) read(ctx context.Context, w *worker, at time.Time) (replaced bool, err error) {
+	q := w.whole(at)
+	anew := h.empty() || h.learnt.End().Before(q.Start) || h.partial && !at.Before(h.retry)
+	if !anew {
 		q.Start = h.learnt.End().Add(w.Step * time.Duration(1-h.trailing()))
 	}
 	if q.End.Before(q.Start) {
-		return nil
+		return false, nil
 	}
-	y, partial, err := h.query(ctx, w, q, whole)
+	partial, err := h.load(ctx, w, q, anew)
 	if err != nil {
-		return fmt.Errorf("read history of %s: %w", w.Name, err)
+		return false, err
+	}
+	if anew {
+		h.partial, h.retry = partial, at.Add(10*w.Policy.Interval)
+	}
+	return h.leading.read(ctx, w, h.learnt, at) || anew, nil
+}
+
+// whole asks for the whole history in a turn: back to what the model before the last two boundaries of the schedule is fitted to.
+func (w *worker) whole(at time.Time) series.Query {
+	return series.Query{
+		Key: series.Key(w.Name), Unit: w.Unit, Expr: w.Query, Step: w.Step, End: series.Align(at, w.Step),
+		Start: series.Align(at.Add(-w.History-refits[0]-w.delay), w.Step).Add(-w.Step),
+	}
+}
+
+// load reads a part of the demand, or all of it anew, without what is excluded.
+func (h *history) load(ctx context.Context, w *worker, q series.Query, anew bool) (partial bool, err error) {
+	y, partial, err := h.query(ctx, w, q, anew)
+	if err != nil {
+		return false, fmt.Errorf("read history of %s: %w", w.Name, err)
 	}
 	if last, v, ok := y.Last(); ok {
 		h.latestAt, h.latest = last, v // the reactive need follows it whatever is excluded
 	}
-	if err := h.exclude(ctx, w, q, y); err != nil {
-		return fmt.Errorf("read excluded windows of %s: %w", w.Name, err)
+	if err := exclude(ctx, w, q, y); err != nil {
+		return false, fmt.Errorf("read excluded windows of %s: %w", w.Name, err)
 	}
-	h.extend(w, y, whole)
-	if whole {
-		h.partial, h.retry = partial, at.Add(10*w.Policy.Interval)
+	if anew {
+		h.learnt, h.leading = y, leading{}
+	} else {
+		h.extend(w, y)
 	}
-	return nil
+	return partial, nil
 }
 
-// reread reads the whole history anew before a fit, so that what came late, or was corrected since, is learnt as a process that has just
-// begun would learn it. Where it can't be read, what is known stays.
-func (h *history) reread(ctx context.Context, w *worker, at time.Time) {
-	before := h.learnt
-	h.learnt = series.Series{Step: w.Step}
-	if err := h.read(ctx, w, at); err != nil || h.learnt.Len() == 0 {
-		h.learnt = before
-		w.log.Warn("history is not read anew before a fit", "stage", "read", "err", err)
+// readAnew reads the history up to a boundary as a process that begins in this turn does, so that what came late, or was corrected since,
+// is learnt.
+func (w *worker) readAnew(ctx context.Context, at, boundary, counted time.Time) (*history, error) {
+	h := &history{counted: counted}
+	q := w.whole(at)
+	q.End = boundary
+	partial, err := h.load(ctx, w, q, true)
+	if err != nil {
+		return nil, err
 	}
+	if partial {
+		return nil, fmt.Errorf("read history of %s: only a part could be read", w.Name)
+	}
+	h.leading.read(ctx, w, h.learnt, at)
+	return h, nil
 }
 
 // query reads the demand on q's grid and makes what is no demand missing. A whole history may be partial and is then read again; the end
@@ -82,7 +111,7 @@ func (h *history) query(ctx context.Context, w *worker, q series.Query, whole bo
 	case err != nil:
 		return y, false, err
 	}
-	h.clean(w, y, whole)
+	h.clean(w, y)
 	if whole && y.Present() == 0 {
 		return y, false, fmt.Errorf("%w: %s", series.ErrOnlyMissing, w.Query)
 	}
@@ -101,16 +130,11 @@ func (h *history) trailing() int {
 	return n
 }
 
-// extend appends y, which may overlap the missing end of the history, and forgets what is older than the fleet's history. A history that
-// is read as a whole replaces the former one and the model with it.
-func (h *history) extend(w *worker, y series.Series, whole bool) {
-	if whole {
-		h.learnt, w.model = y, nil
-	} else {
-		keep := h.learnt.Index(y.Start)
-		h.learnt.Values = append(h.learnt.Values[:keep], y.Values...)
-	}
-	most := int((w.History + refits[0]) / w.Step)
+// extend appends y, which may overlap the missing end of the history, and forgets what is older than the fleet's history.
+func (h *history) extend(w *worker, y series.Series) {
+	keep := h.learnt.Index(y.Start)
+	h.learnt.Values = append(h.learnt.Values[:keep], y.Values...)
+	most := int((w.History+refits[0]+w.delay)/w.Step) + 2
 	if h.learnt.Len() > most+most/16+1 { // seldom, since the rest is copied
 		h.learnt = h.learnt.Slice(h.learnt.Len()-most, h.learnt.Len()).Clone()
 	}
@@ -118,22 +142,28 @@ func (h *history) extend(w *worker, y series.Series, whole bool) {
 
 // clean makes negative observations missing: no demand is below zero. What is a rounding error of zero is zero. Points that are asked for
 // again are counted once.
-func (h *history) clean(w *worker, y series.Series, whole bool) {
+func (h *history) clean(w *worker, y series.Series) {
 	for i, v := range y.Values {
 		switch {
 		case v < -1e-9:
 			y.Values[i] = math.NaN()
-			if whole || y.TimeAt(i).After(h.learnt.End()) {
+			if y.TimeAt(i).After(h.counted) {
 				w.metrics.invalid.WithLabelValues(w.Name).Inc()
 			}
 		case v < 0:
 			y.Values[i] = 0
 		}
 	}
+	h.counted = later(h.counted, y.End())
 }
 
-// exclude makes the observations missing that were made while an excluding query had a value other than zero.
-func (h *history) exclude(ctx context.Context, w *worker, q series.Query, y series.Series) error {
+// exclude makes the observations missing that were made while an excluding query had a value other than zero, or the calendar excludes.
+func exclude(ctx context.Context, w *worker, q series.Query, y series.Series) error {
+	for i := range y.Values {
+		if w.Excluded != nil && w.Excluded(y.TimeAt(i)) {
+			y.Values[i] = math.NaN()
+		}
+	}
 	for _, expr := range w.Exclude {
 		q.Expr = expr
 		windows, err := w.source.Range(ctx, q)
@@ -161,47 +191,32 @@ func missing(q series.Query) series.Series {
 	return y
 }
 
-// refits are the times between two fits. The longest is used of which the history spans ten: a young history changes what is best from
-// hour to hour, an old one does not.
-var refits = []time.Duration{6 * time.Hour, 2 * time.Hour, 30 * time.Minute, 5 * time.Minute}
-
-// boundary returns the grid point up to which a model is fitted: the last whole multiple of the time between two fits, shifted by an
-// amount that follows from the fleet's name so that fleets do not all fit at once. It follows from the latest span of the history alone.
-func (h *history) boundary(fleet string, span time.Duration) time.Time {
-	y := h.learnt
-	known := y.End().Sub(h.first(y.End(), span))
-	every := y.Step
-	for _, d := range refits {
-		if d > y.Step && known >= 10*d {
-			every = d
-			break
-		}
-	}
-	sum := fnv.New32a()
-	fmt.Fprint(sum, fleet)
-	shift := series.Align(time.Unix(0, int64(sum.Sum32())*int64(time.Second)%int64(every)), y.Step).Sub(time.Unix(0, 0))
-	b := series.Align(series.Align(y.End().Add(-shift), every).Add(shift), y.Step)
-	if h.upTo(b, span).Present() == 0 {
-		return y.End() // all there is came since
-	}
-	return b
+// lesson is what a model is fitted to. Its series share their grid.
+type lesson struct {
+	y      series.Series
+	x      []series.Series
+	inputs []indicator // what x holds
+	seen   []indicator // all that have an observation, used or not
+	left   error       // why some are not used
 }
 
-// first returns the time of the earliest observation in the span that ends at a time; that time where there is none. A process that has
-// run for long holds more than one that has just read its history, so nothing before the span may count.
-func (h *history) first(end time.Time, span time.Duration) time.Time {
-	y := h.learnt
-	for i := max(y.Index(end.Add(y.Step-span)), 0); i <= y.Index(end) && i < y.Len(); i++ {
-		if !math.IsNaN(y.Values[i]) {
-			return y.TimeAt(i)
-		}
-	}
-	return end
+// lesson returns what a model is fitted to at a boundary: the observations of the given span before it, from the first one on. It shares
+// the history's values.
+func (h *history) lesson(boundary time.Time, span time.Duration) lesson {
+	from, to := h.learnt.Index(h.first(boundary, span)), h.learnt.Index(boundary)+1
+	l := lesson{y: h.learnt.Slice(from, to)}
+	l.x, l.inputs, l.seen, l.left = h.leading.between(h.learnt, max(from, 0), to)
+	return l
 }
 
-// upTo returns what a model is fitted to at a boundary: the observations of the given span before it, from the first one on.
-func (h *history) upTo(boundary time.Time, span time.Duration) series.Series {
-	return h.learnt.Slice(h.learnt.Index(h.first(boundary, span)), h.learnt.Index(boundary)+1)
+// clone returns a copy that shares no values.
+func (l lesson) clone() lesson {
+	l.y = l.y.Clone()
+	l.x = slices.Clone(l.x)
+	for i, x := range l.x {
+		l.x[i] = x.Clone()
+	}
+	return l
 }
 
 // known returns the grid point up to which a model is told: that of the latest observation. Missing points after it may still come late,

@@ -1,16 +1,16 @@
 // Package loop turns the history of each fleet's demand into a published decision, once per turn: read, fit or update, forecast, plan,
 // publish.
 //
-// Turns are made at whole multiples of the interval and not whenever the clock happens to be read, models are fitted at boundaries that
-// follow from the history alone, and seeds follow from the fleet's name and the time of the last observation. So two processes that
-// read the same history publish the same decisions. The loop is the only place that logs the errors of the way from history to decision.
+// Turns are made at whole multiples of the interval and not whenever the clock happens to be read, models are fitted up to boundaries that
+// follow from the history alone and adopted at times that follow from the boundaries, and seeds follow from the fleet's name and the time
+// of the last observation. So two processes that read the same history publish the same decisions. A refit is made beside the turns and
+// never blocks one. The loop is the only place that logs the errors of the way from history to decision.
 package loop
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -21,92 +21,11 @@ import (
 	"github.com/forethought-autoscaler/forethought/series"
 )
 
-// Publisher takes the snapshot that a turn ends with. It must not block on whoever reads snapshots.
-type Publisher interface {
-	Publish(ctx context.Context, s pool.Snapshot) error
-}
-
-// Fleet tells how the pools of a fleet stand at a time. The caller owns the answer.
-type Fleet interface {
-	Pools(ctx context.Context, fleet string, at time.Time) ([]pool.Pool, error)
-}
-
-// Clock tells the time. Wait blocks until it shows a time, or until ctx ends, and then returns its error.
-type Clock interface {
-	Now() time.Time
-	Wait(ctx context.Context, until time.Time) error
-}
-
-// Options are what a Loop is made of. All fields are required but Killed.
-type Options struct {
-	Source series.Source
-	// SourceName says where Source reads, for Adopt: what was read elsewhere is not taken over. It may be empty.
-	SourceName string
-	Fleet      Fleet
-	Publisher  Publisher
-	Fleets     []FleetOptions
-	// Interval is the time between turns.
-	Interval time.Duration
-	// Clock says when a turn is due. Nothing else depends on it.
-	Clock   Clock
-	Log     *slog.Logger
-	Metrics *Metrics
-	// Killed names the fleets whose kill switch is on at the start.
-	Killed map[string]bool
-}
-
-// FleetOptions describe one fleet.
-type FleetOptions struct {
-	Name string
-	// Query and Unit are the demand's, Step is its grid. Pending is the query of queued work, empty for none.
-	Query   string
-	Unit    series.Unit
-	Step    time.Duration
-	Pending string
-	// Exclude holds queries; an observation made while one of them has a value other than 0 is never learnt from.
-	Exclude []string
-	// History is how far back is learnt.
-	History time.Duration
-	// Method forecasts, at least Horizon steps ahead.
-	Method  forecast.Method
-	Horizon int
-	// Horizons and Probabilities are those shown without being asked.
-	Horizons      []time.Duration
-	Probabilities []float64
-	// Pools are the fleet's pools as configured, which a plan carried over a restart is asked for.
-	Pools  []string
-	Policy pool.Policy
-}
-
-func (o Options) validate() error {
-	switch {
-	case o.Source == nil:
-		return errors.New("loop: Source is missing")
-	case o.Fleet == nil:
-		return errors.New("loop: Fleet is missing")
-	case o.Publisher == nil:
-		return errors.New("loop: Publisher is missing")
-	case o.Interval <= 0:
-		return errors.New("loop: Interval is missing")
-	case o.Clock == nil:
-		return errors.New("loop: Clock is missing")
-	case o.Log == nil:
-		return errors.New("loop: Log is missing")
-	case o.Metrics == nil:
-		return errors.New("loop: Metrics is missing")
-	}
-	for _, f := range o.Fleets {
-		if f.Name == "" || f.Query == "" || f.Step <= 0 || f.History < f.Step || f.Method == nil || f.Horizon < 1 {
-			return fmt.Errorf("loop: fleet %q: Name, Query, Step, History, Method and Horizon must be given", f.Name)
-		}
-	}
-	return nil
-}
-
 // Loop makes the turns of all fleets.
 type Loop struct {
 	opts    Options
 	workers []*worker
+	beside  *background
 	mu      sync.Mutex // one turn at a time
 	// began and ended are when the latest turn did, in nanoseconds since the epoch by the loop's clock; 0 before.
 	began, ended atomic.Int64
@@ -114,14 +33,24 @@ type Loop struct {
 	made time.Time
 }
 
+// adoption is how many intervals after its boundary a model is adopted. One turn after the one that begins the fit is the least that gives
+// a fit time; the other is for the queue.
+const adoption = 2
+
 // New returns a Loop that has not begun. It publishes nothing.
 func New(opts Options) (*Loop, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
-	l := &Loop{opts: opts}
+	l := &Loop{opts: opts, beside: newBackground(opts.Background)}
 	for _, f := range opts.Fleets {
-		w := &worker{FleetOptions: f, source: opts.Source, fleet: opts.Fleet, metrics: opts.Metrics, log: opts.Log.With("fleet", f.Name)}
+		w := &worker{
+			FleetOptions: f, source: opts.Source, fleet: opts.Fleet, metrics: opts.Metrics, log: opts.Log.With("fleet", f.Name),
+			beside: l.beside, models: opts.Models, delay: adoption * opts.Interval,
+		}
+		if _, informed := f.Method.(forecast.Informed); !informed && len(f.Leading) > 0 {
+			w.Leading, w.unused = nil, fmt.Errorf("leading indicators are not used: %s does not learn from any", f.Method.Name())
+		}
 		if f.Step > opts.Interval {
 			w.Policy.StaleAfter += f.Step // between two grid points the last one is all there can be
 			w.between = true
@@ -146,14 +75,16 @@ func (l *Loop) Announce(ctx context.Context) error {
 }
 
 // Adopt takes over what old decided last about the fleets that both have, and what it learnt about those whose demand both describe
-// alike, so that a new configuration neither moves capacity nor needs a new start. Neither loop may be running.
+// alike, fits under way included, so that a new configuration neither moves capacity nor needs a new start. Neither loop may be running,
+// and old is not used any more.
 func (l *Loop) Adopt(old *Loop) {
+	l.beside = old.beside
 	l.made = old.made
 	l.began.Store(old.began.Load())
 	l.ended.Store(old.ended.Load())
 	kept := map[string]bool{}
 	for _, w := range l.workers {
-		kept[w.Name] = true
+		kept[w.Name], w.beside = true, old.beside
 		for _, o := range old.workers {
 			if w.Name == o.Name {
 				w.adopt(o, l.opts.SourceName == old.opts.SourceName)
@@ -162,6 +93,7 @@ func (l *Loop) Adopt(old *Loop) {
 	}
 	for _, o := range old.workers {
 		if !kept[o.Name] {
+			o.dropRefit()
 			l.opts.Metrics.end(o.Name)
 		}
 	}
@@ -241,6 +173,16 @@ func (l *Loop) Turn(ctx context.Context, at time.Time) {
 		})
 	}
 	wg.Wait()
+}
+
+// Close gives up the fits under way and waits until nothing is done beside the turns any more. No turn may be made afterwards.
+func (l *Loop) Close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, w := range l.workers {
+		w.dropRefit()
+	}
+	l.beside.wg.Wait()
 }
 
 // Hold runs f while no turn is made.

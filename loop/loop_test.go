@@ -66,6 +66,7 @@ func build(t *testing.T, src series.Source, method forecast.Method, fleets ...st
 	specs := map[string][]loop.PoolSpec{}
 	o := loop.Options{
 		Source: src, Publisher: board, Interval: time.Minute, Clock: wall{}, Log: slog.New(slog.DiscardHandler), Metrics: metrics,
+		Background: inPlace,
 	}
 	for _, name := range fleets {
 		specs[name] = []loop.PoolSpec{{Pool: pool.Pool{Name: "p", Class: pool.Variable, Capacity: 10, LeadTime: time.Minute}}}

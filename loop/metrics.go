@@ -15,7 +15,11 @@ type Metrics struct {
 	guards   *prometheus.CounterVec
 	invalid  *prometheus.CounterVec
 	fits     *prometheus.CounterVec
+	early    *prometheus.CounterVec
+	late     *prometheus.CounterVec
 	missed   prometheus.Counter
+
+	fitDuration prometheus.Histogram
 }
 
 // NewMetrics registers the metrics of a loop.
@@ -42,12 +46,25 @@ func NewMetrics(r prometheus.Registerer) (*Metrics, error) {
 			Name: "forethought_forecast_fits_total",
 			Help: "Times that a fleet's forecasting model was fitted anew.",
 		}, []string{"fleet"}),
+		early: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "forethought_forecast_fits_early_total",
+			Help: "Fits that came due before their time, since the demand drifted or a leading indicator was new.",
+		}, []string{"fleet"}),
+		late: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "forethought_forecast_fits_late_total",
+			Help: "Fits that were not done when their model was to be adopted, so that the former one went on.",
+		}, []string{"fleet"}),
+		fitDuration: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "forethought_forecast_fit_duration_seconds",
+			Help:    "Time that the fit of a fleet's model takes, in a turn or beside the turns.",
+			Buckets: []float64{.005, .01, .05, .1, .5, 1, 5, 30, 120},
+		}),
 		missed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "forethought_turns_missed_total",
 			Help: "Turns left out since the one before took longer than the interval.",
 		}),
 	}
-	for _, c := range []prometheus.Collector{m.turns, m.duration, m.guards, m.invalid, m.fits, m.missed} {
+	for _, c := range []prometheus.Collector{m.turns, m.duration, m.guards, m.invalid, m.fits, m.early, m.late, m.missed, m.fitDuration} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}
@@ -65,6 +82,8 @@ func (m *Metrics) begin(fleet string) {
 	}
 	m.invalid.WithLabelValues(fleet)
 	m.fits.WithLabelValues(fleet)
+	m.early.WithLabelValues(fleet)
+	m.late.WithLabelValues(fleet)
 }
 
 func (m *Metrics) stage(name string, begin time.Time) {
@@ -73,7 +92,7 @@ func (m *Metrics) stage(name string, begin time.Time) {
 
 // end removes the series of a fleet that is no longer configured.
 func (m *Metrics) end(fleet string) {
-	for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{m.turns, m.guards, m.invalid, m.fits} {
+	for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{m.turns, m.guards, m.invalid, m.fits, m.early, m.late} {
 		v.DeletePartialMatch(prometheus.Labels{"fleet": fleet})
 	}
 }

@@ -160,7 +160,7 @@ func (s *scenario) start(t *testing.T) {
 	}})
 	s.loop, err = loop.New(loop.Options{
 		Source: s.source, Fleet: pools, Publisher: s.board, Interval: time.Minute, Metrics: metrics,
-		Clock: wall{}, Log: slog.New(slog.DiscardHandler),
+		Clock: wall{}, Log: slog.New(slog.DiscardHandler), Background: inPlace,
 		Fleets: []loop.FleetOptions{{
 			Name: "web", Query: "demand", Unit: series.Cores, Step: time.Minute, Pending: pending, Exclude: []string{"outage"},
 			History: 24 * time.Hour, Method: flat{}, Horizon: 30, Horizons: []time.Duration{5 * time.Minute},

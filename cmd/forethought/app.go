@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strconv"
@@ -23,6 +24,7 @@ import (
 	"github.com/forethought-autoscaler/forethought/config"
 	"github.com/forethought-autoscaler/forethought/exporter"
 	"github.com/forethought-autoscaler/forethought/loop"
+	"github.com/forethought-autoscaler/forethought/loop/modelfiles"
 	"github.com/forethought-autoscaler/forethought/series/embedded"
 	"github.com/forethought-autoscaler/forethought/series/prom"
 )
@@ -44,6 +46,8 @@ type options struct {
 	log   *slog.Logger
 	// standing returns how the configured pools stand; nil leaves them as their queries say.
 	standing func(configured loop.Fleet, board *loop.Board) loop.Fleet
+	// background runs what is done beside the turns; nil is on goroutines.
+	background func(func())
 	// begin is called when the embedded store is open and before anything reads it; it may be nil.
 	begin func(ctx context.Context, store *embedded.Server) error
 }
@@ -180,6 +184,12 @@ func (a *app) openLoop(ctx context.Context, c *config.Config) error {
 	if a.current, err = a.build(c); err != nil {
 		return err
 	}
+	a.cleanup(func() error {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.current.loop.Close()
+		return nil
+	})
 	return a.current.loop.Announce(ctx)
 }
 
@@ -236,12 +246,17 @@ func (a *app) build(c *config.Config) (*turner, error) {
 	o := loop.Options{
 		Source: source, SourceName: strconv.Itoa(a.place), Fleet: pools, Publisher: a.board,
 		Interval: time.Duration(c.Interval), Clock: a.clock, Log: a.log, Metrics: a.metrics, Killed: a.kills.all(),
+		Models: modelfiles.New(filepath.Join(c.Storage.Path, "models")), Background: a.background,
 	}
 	if a.standing != nil {
 		o.Fleet = a.standing(o.Fleet, a.board)
 	}
 	for _, f := range c.Fleets {
-		o.Fleets = append(o.Fleets, fleetOptions(c, f))
+		fleet, wrong := fleetOptions(c, f)
+		if wrong != nil {
+			return nil, wrong
+		}
+		o.Fleets = append(o.Fleets, fleet)
 	}
 	l, err := loop.New(o)
 	if err != nil {

@@ -128,7 +128,8 @@ func accuracyOptions(step time.Duration) accuracy.Options {
 	for _, h := range demoHorizons(step) {
 		horizons = append(horizons, parseHorizon(h))
 	}
-	auto := methodOf(step, int(horizons[2]/step), nil)
+	r := recipe{step: step, horizon: int(horizons[2] / step)}
+	auto := r.combined([]time.Duration{day, week})
 	return accuracy.Options{
 		Methods: append(slices.Clone(auto.Methods), auto), Last: "last", Seasonal: auto.Benchmarks, Horizons: horizons, Origins: 120,
 	}
@@ -230,7 +231,7 @@ func warmFleets(b *testing.B, n int) (*loop.Loop, time.Time) {
 		specs[names[i]] = []loop.PoolSpec{{Pool: p}, {Pool: pool.Pool{Name: "q", Class: pool.Fixed, Max: 10, Capacity: 10, LeadTime: 4 * time.Minute}}}
 		o.Fleets = append(o.Fleets, loop.FleetOptions{
 			Name: names[i], Query: "demand", Unit: series.Cores, Step: time.Minute, History: 28 * 24 * time.Hour,
-			Method: methodOf(time.Minute, 125, nil), Horizon: 125, Horizons: []time.Duration{5 * time.Minute, 30 * time.Minute, 2 * time.Hour},
+			Method: recipe{step: time.Minute, horizon: 125}.auto(), Horizon: 125, Horizons: []time.Duration{5 * time.Minute, 30 * time.Minute, 2 * time.Hour},
 			Probabilities: []float64{0.5, 0.9, 0.99},
 			Policy: pool.Policy{
 				Mode: pool.Act, Probability: 0.99, Interval: time.Minute, Validity: 5 * time.Minute, StaleAfter: 5 * time.Minute, Hold: time.Hour,

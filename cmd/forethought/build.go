@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"math"
 	"time"
@@ -8,10 +9,6 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/forethought-autoscaler/forethought/config"
-	"github.com/forethought-autoscaler/forethought/forecast"
-	"github.com/forethought-autoscaler/forethought/forecast/naive"
-	"github.com/forethought-autoscaler/forethought/forecast/ridge"
-	"github.com/forethought-autoscaler/forethought/forecast/selection"
 	"github.com/forethought-autoscaler/forethought/loop"
 	"github.com/forethought-autoscaler/forethought/pool"
 	"github.com/forethought-autoscaler/forethought/series"
@@ -24,36 +21,13 @@ func checks() config.Checks {
 		Unit:          func(s string) error { _, err := series.ParseUnit(s); return err },
 		Expr:          embedded.CheckExpr,
 		ScrapeConfigs: embedded.CheckScrapeConfigs,
+		Holidays:      checkHolidays,
+		Events:        checkEvents,
 	}
 }
 
-// methodOf returns the forecasting method for demands of a step: every method the program has, chosen among by score. seasons replaces
-// a day and a week where it is not empty.
-func methodOf(step time.Duration, horizon int, seasons []time.Duration) selection.Auto {
-	regression := ridge.Method{Horizon: horizon, Seasons: seasons}
-	if len(seasons) == 0 {
-		seasons = []time.Duration{24 * time.Hour, 7 * 24 * time.Hour}
-	}
-	auto := selection.Auto{
-		Methods:  []forecast.Method{naive.Last{}, naive.Smooth{}},
-		Fallback: naive.Last{},
-		Horizon:  horizon,
-	}
-	for _, season := range seasons {
-		if season > step {
-			m := naive.Seasonal{Period: season}
-			auto.Methods = append(auto.Methods, m)
-			auto.Benchmarks = append([]string{m.Name()}, auto.Benchmarks...) // the longest season first
-		}
-	}
-	logarithmic := regression
-	logarithmic.Log = true
-	auto.Methods = append(auto.Methods, regression, logarithmic)
-	return auto
-}
-
-// fleetOptions translates one fleet of the configuration.
-func fleetOptions(c *config.Config, f config.Fleet) loop.FleetOptions {
+// fleetOptions translates one fleet of the configuration. It reads the events of its calendar.
+func fleetOptions(c *config.Config, f config.Fleet) (loop.FleetOptions, error) {
 	o := loop.FleetOptions{
 		Name: f.Name, Query: string(f.Demand.Query), Unit: series.Unit(f.Demand.Unit), Step: time.Duration(f.Demand.Step),
 		Pending: string(f.Demand.Pending), History: time.Duration(c.History), Horizons: durations(c.Horizons),
@@ -62,6 +36,17 @@ func fleetOptions(c *config.Config, f config.Fleet) loop.FleetOptions {
 	for _, expr := range f.Exclude {
 		o.Exclude = append(o.Exclude, string(expr))
 	}
+	for _, expr := range f.Leading {
+		o.Leading = append(o.Leading, string(expr))
+	}
+	known, events, err := openCalendar(f.Calendar)
+	if err != nil {
+		return o, fmt.Errorf("calendar of %s: %w", f.Name, err)
+	}
+	if known != nil {
+		o.Calendar, o.Excluded = known, known.Excluded
+	}
+	o.Settings = settingsOf(c, f, events)
 	reaching := make([]pool.Pool, 0, len(f.Pools))
 	for _, p := range f.Pools {
 		o.Pools = append(o.Pools, p.Name)
@@ -70,8 +55,22 @@ func fleetOptions(c *config.Config, f config.Fleet) loop.FleetOptions {
 		reaching = append(reaching, spec.Pool)
 	}
 	o.Horizon = horizonSteps(o, pool.Reach(reaching, o.Policy))
-	o.Method = methodOf(o.Step, o.Horizon, nil)
-	return o
+	o.Method = recipe{step: o.Step, horizon: o.Horizon, calendar: o.Calendar, leading: len(o.Leading) > 0}.auto()
+	return o, nil
+}
+
+// settingsOf names everything that a kept model depends on besides what the loop knows of: the program, where the history is read, and the
+// calendar with the content of its events.
+func settingsOf(c *config.Config, f config.Fleet, events []byte) string {
+	place := "embedded"
+	if c.Prometheus != nil {
+		place = c.Prometheus.String()
+	}
+	days := config.Calendar{}
+	if f.Calendar != nil {
+		days = *f.Calendar
+	}
+	return fmt.Sprintf("%s %q %q %q %x", version, place, days.TimeZone, days.Holidays, sha256.Sum256(events))
 }
 
 // horizonSteps returns how many steps a forecast needs: to the longest horizon shown, and to the end of every window of a decision that

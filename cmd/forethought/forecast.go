@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -25,22 +24,27 @@ import (
 // batch forecasts every series of a file.
 type batch struct {
 	input, output, method string
-	horizon               int
-	seasons, probs        string
+	horizon, seasons      string
+	probs                 string
+	step                  time.Duration
+	progress              bool
 
-	periods       []int
+	ahead         length
+	periods       []length
 	probabilities []float64
 }
 
 func forecastCommand(cmd *kingpin.CmdClause) command {
 	b := &batch{}
-	cmd.Flag("input", "CSV, or CSV compressed with gzip: long (series,timestamp,value) or wide (timestamp and one column a series); blank is missing.").
-		Required().StringVar(&b.input)
-	cmd.Flag("horizon", "Number of steps to forecast.").Required().IntVar(&b.horizon)
-	cmd.Flag("season", "Steps in a season, several separated by commas; a day and a week where empty.").StringVar(&b.seasons)
+	cmd.Flag("input", inputHelp).Required().StringVar(&b.input)
+	cmd.Flag("step", stepHelp).DurationVar(&b.step)
+	cmd.Flag("horizon", "How far to forecast: a number of steps, or a duration such as 2h.").Required().StringVar(&b.horizon)
+	cmd.Flag("season", seasonHelp).StringVar(&b.seasons)
 	cmd.Flag("probabilities", "Probabilities of the quantiles to write.").Default("0.05,0.5,0.95").StringVar(&b.probs)
-	cmd.Flag("method", "auto, which chooses by rolling-origin score, or the name of one method.").Default("auto").StringVar(&b.method)
+	cmd.Flag("method", "auto, which chooses by rolling-origin score, or the name of one method; a wrong name lists those there are.").
+		Default("auto").StringVar(&b.method)
 	cmd.Flag("output", "CSV to write: series,timestamp,step,method,mean and one column a quantile; - is standard output.").Required().StringVar(&b.output)
+	cmd.Flag("progress", "Say how far it is even where standard error is no terminal.").BoolVar(&b.progress)
 	return b.run
 }
 
@@ -48,36 +52,46 @@ func (b *batch) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if err := b.validate(); err != nil {
 		return err
 	}
-	file, err := trace.Open(b.input)
+	file, err := trace.Options{Step: b.step}.Open(b.input)
 	if err != nil {
 		return err
 	}
-	forecasts, err := b.forecastAll(ctx, file, stderr)
+	all, err := seriesOf(file)
 	if err != nil {
 		return err
 	}
+	methods, err := b.fileMethods(ctx, all)
+	if err != nil {
+		return err
+	}
+	warnNegative(stderr, b.input, all)
 	if b.output == "-" {
-		return b.write(stdout, file, forecasts)
+		return b.forecastAll(ctx, stdout, stderr, file, all, methods)
 	}
 	out, err := os.Create(b.output)
 	if err != nil {
 		return err
 	}
-	return errors.Join(b.write(out, file, forecasts), out.Close())
+	err = errors.Join(b.forecastAll(ctx, out, stderr, file, all, methods), out.Close())
+	if errors.Is(err, errInterrupted) {
+		err = errors.Join(err, os.Remove(b.output)) // a part of it might be taken for the whole
+	}
+	return err
 }
 
-func (b *batch) validate() error {
-	if b.horizon < 1 {
-		return fmt.Errorf("--horizon=%d: want at least 1 step", b.horizon)
+var (
+	// errInterrupted says that a batch was ended before it was done.
+	errInterrupted   = errors.New("interrupted")
+	errNoObservation = errors.New("every observation is missing")
+)
+
+func (b *batch) validate() (err error) {
+	if b.ahead, err = parseLength(b.horizon); err != nil {
+		return fmt.Errorf("--horizon=%s: %w", b.horizon, err)
 	}
-	for _, word := range splitList(b.seasons) {
-		n, err := strconv.Atoi(word)
-		if err != nil || n < 2 {
-			return fmt.Errorf("--season=%s: %q is not a number of steps, at least 2", b.seasons, word)
-		}
-		b.periods = append(b.periods, n)
+	if b.periods, err = parseSeasons(b.seasons); err != nil {
+		return err
 	}
-	slices.Sort(b.periods)
 	for _, word := range splitList(b.probs) {
 		p, err := strconv.ParseFloat(word, 64)
 		if err != nil || !(p > 0 && p < 1) {
@@ -98,103 +112,163 @@ func splitList(s string) []string {
 	return strings.Split(s, ",")
 }
 
-// methodFor returns the method asked for, for series of a step.
-func (b *batch) methodFor(step time.Duration) (forecast.Method, error) {
-	var seasons []time.Duration
-	for _, n := range b.periods {
-		seasons = append(seasons, time.Duration(n)*step)
-	}
-	auto := methodOf(step, b.horizon, seasons)
-	if b.method == auto.Name() {
-		return auto, nil
-	}
-	names := []string{auto.Name()}
-	for _, m := range auto.Methods {
-		if m.Name() == b.method {
-			return m, nil
+// seriesOf returns every series of a file, in its order.
+func seriesOf(file *trace.File) ([]series.Series, error) {
+	var all []series.Series
+	for _, name := range file.Names() {
+		y, err := file.Series(name)
+		if err != nil {
+			return nil, err
 		}
+		all = append(all, y)
+	}
+	return all, nil
+}
+
+// fileMethods returns the method for each step that series of the file have.
+func (b *batch) fileMethods(ctx context.Context, all []series.Series) (map[time.Duration]forecast.Method, error) {
+	groups := map[time.Duration][]series.Series{}
+	for _, y := range all {
+		groups[y.Step] = append(groups[y.Step], y)
+	}
+	methods := map[time.Duration]forecast.Method{}
+	for step, group := range groups {
+		m, err := fileMethod(ctx, group, b.method, b.ahead.steps(step), spans(b.periods, step))
+		if err != nil {
+			return nil, err
+		}
+		methods[step] = m
+	}
+	return methods, nil
+}
+
+// fileMethod returns the method called name for series of one step that are forecast together. It is the one place that sees all of
+// them before any is fitted.
+func fileMethod(_ context.Context, all []series.Series, name string, horizon int, seasons []time.Duration) (forecast.Method, error) {
+	known := recipe{step: all[0].Step, horizon: horizon, seasons: seasons}.known()
+	i := slices.IndexFunc(known, func(m forecast.Method) bool { return m.Name() == name })
+	if i < 0 {
+		return nil, fmt.Errorf("--method=%s: unknown method, want one of %s", name, methodNames(known))
+	}
+	return known[i], nil
+}
+
+func methodNames(methods []forecast.Method) string {
+	names := make([]string, 0, len(methods))
+	for _, m := range methods {
 		names = append(names, m.Name())
 	}
-	return nil, fmt.Errorf("--method=%s: unknown method, want one of %s", b.method, strings.Join(names, ", "))
+	return strings.Join(names, ", ")
 }
 
-// forecastAll forecasts on all processors, in the order of the file, and says on progress how far it is.
-func (b *batch) forecastAll(ctx context.Context, file *trace.File, progress io.Writer) ([]forecast.Forecast, error) {
-	names := file.Names()
-	y, err := file.Series(names[0])
-	if err != nil {
-		return nil, err
-	}
-	if _, err = b.methodFor(y.Step); err != nil { // names of seasonal methods follow from the step
-		return nil, err
-	}
-	out := make([]forecast.Forecast, len(names))
-	errs := make([]error, len(names))
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	done := 0
-	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
-	for i, name := range names {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			out[i], errs[i] = b.forecastOne(ctx, file, name)
-			mu.Lock()
-			defer mu.Unlock()
-			if done++; len(names) > 1 && (done == len(names) || done%max(1, len(names)/20) == 0) {
-				fmt.Fprintf(progress, "forecast %d of %d series\n", done, len(names))
+// warnNegative says once how many observations are below zero. Every method takes them as zero.
+func warnNegative(stderr io.Writer, input string, all []series.Series) {
+	count, in, first := 0, 0, ""
+	for _, y := range all {
+		before := count
+		for i, v := range y.Values {
+			if v < 0 {
+				if count++; first == "" {
+					first = fmt.Sprintf("%g at %s in series %s", v, y.TimeAt(i).Format(time.RFC3339), y.Key)
+				}
 			}
-		})
-	}
-	wg.Wait()
-	return out, errors.Join(errs...)
-}
-
-func (b *batch) forecastOne(ctx context.Context, file *trace.File, name string) (forecast.Forecast, error) {
-	y, err := file.Series(name)
-	if err != nil {
-		return forecast.Forecast{}, err
-	}
-	m, err := b.methodFor(y.Step)
-	if err != nil {
-		return forecast.Forecast{}, err
-	}
-	model, err := m.Fit(ctx, y)
-	if err != nil {
-		var short *forecast.TooShortError
-		if errors.As(err, &short) && short.Have == 0 {
-			return forecast.Forecast{}, fmt.Errorf("%s: series %s: every observation is missing", b.input, name)
 		}
-		return forecast.Forecast{}, fmt.Errorf("%s: series %s: %w", b.input, name, err)
+		if count > before {
+			in++
+		}
 	}
-	f := model.Forecast(b.horizon)
-	f.Key = series.Key(name)
-	return f, nil
+	if count > 0 {
+		fmt.Fprintf(stderr, "%s: %d negative observations in %d series are taken as 0, since no demand is below it; the first is %s\n", input, count, in, first)
+	}
 }
 
-// write writes the forecasts; timestamps are Unix seconds at the distances that those of the input have.
-func (b *batch) write(w io.Writer, file *trace.File, forecasts []forecast.Forecast) error {
+// forecastAll forecasts on all processors and writes to w in the order of the file. A series that can't be forecast keeps none of the
+// others from being written.
+func (b *batch) forecastAll(ctx context.Context, w, stderr io.Writer, file *trace.File, all []series.Series,
+	methods map[time.Duration]forecast.Method,
+) error {
+	type result struct {
+		rows []byte
+		err  error
+	}
 	out := bufio.NewWriter(w)
 	fmt.Fprint(out, "series,timestamp,step,method,mean")
 	for _, p := range b.probabilities {
 		fmt.Fprintf(out, ",q%s", strconv.FormatFloat(p, 'g', -1, 64))
 	}
 	fmt.Fprintln(out)
-	for _, f := range forecasts {
-		offset, err := file.Offset(string(f.Key))
-		if err != nil {
-			return err
+	shown := newProgress(stderr, b.progress, "forecast", len(all))
+	var errs []error
+	inOrder(len(all), runtime.GOMAXPROCS(0), func(i int) result {
+		defer shown.add()
+		rows, err := b.forecastOne(ctx, file, all[i], methods[all[i].Step])
+		return result{rows, err}
+	}, func(_ int, r result) {
+		if r.err != nil {
+			errs = append(errs, r.err)
+			return
 		}
-		for i, d := range f.Steps {
-			at := f.TimeAt(i + 1).Add(offset)
-			fmt.Fprintf(out, "%s,%s,%d,%s,%s", quoteCSV(string(f.Key)), unixSeconds(at), i+1, f.Method, number(forecast.Mean(d)))
-			for _, p := range b.probabilities {
-				fmt.Fprintf(out, ",%s", number(d.Quantile(p)))
-			}
-			fmt.Fprintln(out)
-		}
+		_, _ = out.Write(r.rows) // Flush returns the error
+	})
+	shown.end()
+	if ctx.Err() != nil {
+		return errInterrupted
 	}
-	return out.Flush()
+	return errors.Join(out.Flush(), seriesErrors(errs, len(all), "have no forecast"))
+}
+
+// mostErrors bounds how many series an error lists.
+const mostErrors = 20
+
+// seriesErrors joins the errors of single series of a file of n, nil where there is none.
+func seriesErrors(errs []error, n int, what string) error {
+	if len(errs) == 0 {
+		return nil
+	}
+	shown := errs[:min(len(errs), mostErrors)]
+	if n == 1 {
+		return shown[0]
+	}
+	return errors.Join(append(slices.Clone(shown), fmt.Errorf("%d of %d series %s", len(errs), n, what))...)
+}
+
+// forecastOne fits a method to one series and returns its rows of the output.
+func (b *batch) forecastOne(ctx context.Context, file *trace.File, y series.Series, m forecast.Method) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if y.Present() == 0 {
+		return nil, fmt.Errorf("%s: series %s: %w", b.input, y.Key, errNoObservation)
+	}
+	offset, err := file.Offset(string(y.Key))
+	if err != nil {
+		return nil, err
+	}
+	model, err := m.Fit(ctx, y)
+	if err != nil {
+		return nil, fmt.Errorf("%s: series %s: %w", b.input, y.Key, err)
+	}
+	f := model.Forecast(b.ahead.steps(y.Step))
+	f.Key = y.Key
+	return b.rows(f, offset), nil
+}
+
+// rows writes one forecast; timestamps are Unix seconds at the distances that those of the input have.
+func (b *batch) rows(f forecast.Forecast, offset time.Duration) []byte {
+	var out []byte
+	name := quoteCSV(string(f.Key))
+	for i, d := range f.Steps {
+		out = append(out, name...)
+		out = append(append(out, ','), unixSeconds(f.TimeAt(i+1).Add(offset))...)
+		out = strconv.AppendInt(append(out, ','), int64(i+1), 10)
+		out = append(append(out, ','), f.Method...)
+		out = append(append(out, ','), number(min(forecast.Mean(d), math.MaxFloat64))...) // the sum behind a mean may overflow
+		for _, p := range b.probabilities {
+			out = append(append(out, ','), number(d.Quantile(p))...)
+		}
+		out = append(out, '\n')
+	}
+	return out
 }
 
 func unixSeconds(t time.Time) string {

@@ -97,7 +97,8 @@ func serveAt(t *testing.T, url, query, more string) *app {
 func testOptions(file string) options {
 	return options{
 		configFile: file, webAddress: "127.0.0.1:0", clock: wallClock{}, speed: 1, admin: true,
-		log: slog.New(slog.DiscardHandler),
+		log:        slog.New(slog.DiscardHandler),
+		background: func(f func()) { f() }, // the turns of a test follow each other faster than a fit
 	}
 }
 

@@ -35,6 +35,14 @@ type Options struct {
 	Refit time.Duration
 	// Probabilities are those of the quantile score; none means 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95 and 0.99.
 	Probabilities []float64
+	// Season is that of the seasonal naive method whose errors before the first origin MASE divides by. Where it is 0, or the history
+	// before the first origin does not hold it twice, the last value's errors are used instead.
+	Season time.Duration
+	// CPU returns the processor time spent so far by whoever calls Evaluate; nil: not measured.
+	CPU func() time.Duration
+	// Skip is told of each method that gets no rows, and why: a *forecast.TooShortError, or what its Fit returned. Where it is nil,
+	// methods that find the history too short are passed over, and any other error ends the evaluation.
+	Skip func(method string, err error)
 }
 
 // Row is how well one method forecast one series at the steps up to Horizon, from the horizon before it.
@@ -45,11 +53,24 @@ type Row struct {
 	Quantile, Scaled float64
 	// SkillVsSeasonal and SkillVsLast are one minus the ratio of quantile scores (FPP3, 5.9): 0 is as good, 1 is perfect.
 	SkillVsSeasonal, SkillVsLast float64
-	// Coverage80 is the share of observations inside the 80 % prediction interval, and Below99 the share not above the 99 % quantile.
-	Coverage80, Below99 float64
+	// MASE is the mean absolute error of the median over that of the seasonal naive method, one step ahead, on what lies before the first
+	// origin (FPP3, 5.8). Unlike Scaled it compares with the past and not with the same origins.
+	MASE float64
+	// Coverage80 and Coverage95 are the shares of observations inside the 80 % and 95 % prediction intervals, and Below99 the share not
+	// above the 99 % quantile.
+	Coverage80, Coverage95, Below99 float64
+	// Below holds, for each of Options.Probabilities, the share of observations not above that quantile.
+	Below []float64
 	// N counts forecast errors.
 	N int
+	// FitCPU is the processor time of one fit, and StepCPU that of telling a model one observation and asking it for a forecast up to the
+	// longest horizon with its quantiles: means over the evaluation of the method, the same in all its rows. Both are 0 where
+	// Options.CPU is nil.
+	FitCPU, StepCPU time.Duration
 }
+
+// Probabilities are those that Options.Probabilities stands for where it is empty.
+func Probabilities() []float64 { return []float64{0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99} }
 
 // withDefaults fills in what is zero and refuses what is missing.
 func (o Options) withDefaults() (Options, error) {
@@ -58,8 +79,10 @@ func (o Options) withDefaults() (Options, error) {
 		return o, errors.New("accuracy: Options.Methods is empty")
 	case len(o.Horizons) == 0 || !slices.IsSorted(o.Horizons) || o.Horizons[0] <= 0:
 		return o, errors.New("accuracy: Options.Horizons must be positive and ascending")
-	case o.Share < 0 || o.Share >= 1:
+	case !(o.Share >= 0 && o.Share < 1):
 		return o, fmt.Errorf("accuracy: Options.Share is %v, want between 0 and 1", o.Share)
+	case o.Origins < 0:
+		return o, fmt.Errorf("accuracy: Options.Origins is %d, want 0 or more", o.Origins)
 	}
 	if o.Share == 0 {
 		o.Share = 0.3
@@ -71,7 +94,7 @@ func (o Options) withDefaults() (Options, error) {
 		o.Refit = 24 * time.Hour
 	}
 	if len(o.Probabilities) == 0 {
-		o.Probabilities = []float64{0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99}
+		o.Probabilities = Probabilities()
 	}
 	return o, nil
 }
@@ -86,22 +109,34 @@ func Evaluate(ctx context.Context, y series.Series, o Options) ([]Row, error) {
 	buckets := bucketsOf(o.Horizons, y.Step)
 	at := origins(y, o, buckets[len(buckets)-1].to)
 	if len(at) == 0 {
-		return nil, fmt.Errorf("accuracy: %d observations of %s leave no room to evaluate", y.Len(), y.Key)
+		return nil, fmt.Errorf("%d observations leave no room to evaluate forecasts of %d steps in the last %.3g %% of them",
+			y.Len(), buckets[len(buckets)-1].to, 100*o.Share)
 	}
+	scale := naiveError(y.Slice(0, at[0]), o.Season)
 	var rows []Row
 	for _, m := range o.Methods {
-		t, err := follow(ctx, y, m, o, at, buckets)
-		if _, ok := errors.AsType[*forecast.TooShortError](err); ok {
-			continue
+		w := &walker{y: y, method: m, refit: o.Refit, cpu: o.CPU}
+		tallies, err := w.score(ctx, o.Probabilities, at, buckets)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
 		}
 		if err != nil {
-			return nil, fmt.Errorf("evaluate %s on %s: %w", m.Name(), y.Key, err)
+			if _, short := errors.AsType[*forecast.TooShortError](err); !short && o.Skip == nil {
+				return nil, fmt.Errorf("evaluate %s on %s: %w", m.Name(), y.Key, err)
+			}
+			if o.Skip != nil {
+				o.Skip(m.Name(), err)
+			}
+			continue
 		}
-		for b, s := range t {
-			rows = append(rows, s.row(string(y.Key), m.Name(), o.Horizons[b]))
+		for b, t := range tallies {
+			r := t.row(scale)
+			r.Series, r.Method, r.Horizon = string(y.Key), m.Name(), o.Horizons[b]
+			r.FitCPU, r.StepCPU = w.fits.mean(), w.updates.mean()+w.forecasts.mean()
+			rows = append(rows, r)
 		}
 	}
-	compare(rows, o)
+	Compare(rows, o.Last, o.Seasonal)
 	return rows, nil
 }
 
@@ -120,7 +155,8 @@ func bucketsOf(horizons []time.Duration, step time.Duration) []bucket {
 	return out
 }
 
-// origins spreads origins over the last share of y. An origin is the number of observations that a forecast from it may use.
+// origins spreads origins over the last share of y, evenly but for a shift by the golden ratio, so that they keep no fixed phase to the
+// hour or the day. An origin is the number of observations that a forecast from it may use.
 func origins(y series.Series, o Options, horizon int) []int {
 	const golden = 0.6180339887498949
 	to := y.Len() - horizon
@@ -128,90 +164,69 @@ func origins(y series.Series, o Options, horizon int) []int {
 	if to < from {
 		return nil
 	}
-	n := min(o.Origins, to-from+1)
-	gap := float64(to-from+1) / float64(n)
-	out := make([]int, 0, n)
-	for i := range n {
+	out := make([]int, 0, min(o.Origins, to-from+1))
+	if o.Origins > to-from {
+		for at := from; at <= to; at++ {
+			out = append(out, at)
+		}
+		return out
+	}
+	gap := float64(to-from+1) / float64(o.Origins)
+	for i := range o.Origins {
 		out = append(out, from+min(int((float64(i)+math.Mod(golden*float64(i), 1))*gap), to-from))
 	}
 	return slices.Compact(out)
 }
 
-// follow fits, rolls and scores one method.
-func follow(ctx context.Context, y series.Series, m forecast.Method, o Options, at []int, buckets []bucket) ([]tally, error) {
-	t := make([]tally, len(buckets))
-	var model forecast.Model
-	fitted, told := 0, 0
-	for _, origin := range at {
-		if model == nil || time.Duration(origin-fitted)*y.Step >= o.Refit {
-			var err error
-			if model, err = m.Fit(ctx, y.Slice(0, origin)); err != nil {
-				return nil, err
-			}
-			fitted, told = origin, origin
-		}
-		for ; told < origin; told++ {
-			model.Update(y.Values[told])
-		}
-		steps := model.Forecast(buckets[len(buckets)-1].to).Steps
-		for b, k := range buckets {
-			for h := k.from; h <= k.to; h++ {
-				if v := y.Values[origin+h-1]; !math.IsNaN(v) {
-					t[b].add(steps[h-1], v, o.Probabilities)
-				}
-			}
+// naiveError returns the mean absolute error of the seasonal naive method on y, one step ahead, or of the last value where y does not
+// hold the season twice. It is NaN where y holds no error.
+func naiveError(y series.Series, season time.Duration) float64 {
+	lag := max(1, int((season+y.Step/2)/y.Step))
+	if y.Len() < 2*lag {
+		lag = 1
+	}
+	var sum, n float64
+	for i := lag; i < y.Len(); i++ {
+		if e := math.Abs(y.Values[i] - y.Values[i-lag]); !math.IsNaN(e) {
+			n++
+			sum += (e - sum) / n // a running mean, which does not overflow
 		}
 	}
-	return t, nil
+	if n == 0 {
+		return math.NaN()
+	}
+	return sum
 }
 
-// tally sums scores.
-type tally struct {
-	quantile, inside, below float64
-	n                       int
-}
-
-// add scores d against y.
-func (t *tally) add(d forecast.Distribution, y float64, probabilities []float64) {
-	var sum float64
-	for _, p := range probabilities {
-		sum += forecast.QuantileScore(p, d.Quantile(p), y)
+// Compare fills in what each row has only beside others: Scaled, SkillVsSeasonal and SkillVsLast, from the rows of the same series and
+// horizon that the method called last and those called seasonal have. NaN stands where there is none. Evaluate has compared what it
+// returns; rows of methods that were evaluated apart are compared here.
+func Compare(rows []Row, last string, seasonal []string) {
+	type cell struct {
+		series  string
+		horizon time.Duration
 	}
-	t.quantile += sum / float64(len(probabilities))
-	if y >= d.Quantile(0.1) && y <= d.Quantile(0.9) {
-		t.inside++
-	}
-	if y <= d.Quantile(0.99) {
-		t.below++
-	}
-	t.n++
-}
-
-// row returns the means.
-func (t tally) row(name, method string, horizon time.Duration) Row {
-	n := float64(t.n)
-	return Row{
-		Series: name, Method: method, Horizon: horizon, Quantile: t.quantile / n, Coverage80: t.inside / n, Below99: t.below / n, N: t.n,
-		Scaled: math.NaN(), SkillVsSeasonal: math.NaN(), SkillVsLast: math.NaN(),
-	}
-}
-
-// compare fills in what is relative to the benchmarks.
-func compare(rows []Row, o Options) {
-	score := func(horizon time.Duration, names ...string) float64 {
-		best := math.NaN()
+	best := func(names ...string) map[cell]float64 {
+		scores := map[cell]float64{}
 		for _, r := range rows {
-			if r.Horizon == horizon && slices.Contains(names, r.Method) && !(best <= r.Quantile) {
-				best = r.Quantile
+			at := cell{r.Series, r.Horizon}
+			if was, ok := scores[at]; slices.Contains(names, r.Method) && !(ok && was <= r.Quantile) {
+				scores[at] = r.Quantile
 			}
 		}
-		return best
+		return scores
 	}
+	season, value := best(seasonal...), best(last)
 	for i := range rows {
 		r := &rows[i]
-		r.Scaled = ratio(r.Quantile, score(r.Horizon, o.Seasonal...))
+		r.Scaled, r.SkillVsLast = math.NaN(), math.NaN()
+		if s, ok := season[cell{r.Series, r.Horizon}]; ok {
+			r.Scaled = ratio(r.Quantile, s)
+		}
+		if s, ok := value[cell{r.Series, r.Horizon}]; ok {
+			r.SkillVsLast = 1 - ratio(r.Quantile, s)
+		}
 		r.SkillVsSeasonal = 1 - r.Scaled
-		r.SkillVsLast = 1 - ratio(r.Quantile, score(r.Horizon, o.Last))
 	}
 }
 

@@ -105,6 +105,7 @@ func TestRefuses(t *testing.T) {
 	f("Options.Horizons", 50, accuracy.Options{Methods: m})
 	f("Options.Horizons", 50, accuracy.Options{Methods: m, Horizons: []time.Duration{2 * time.Hour, time.Hour}})
 	f("Options.Share", 50, accuracy.Options{Methods: m, Horizons: h, Share: 1})
+	f("Options.Origins", 50, accuracy.Options{Methods: m, Horizons: h, Origins: -1})
 	f("no room", 2, accuracy.Options{Methods: m, Horizons: []time.Duration{9 * time.Hour}})
 }
 
@@ -112,12 +113,12 @@ func TestWriteMarkdown(t *testing.T) {
 	var b strings.Builder
 	err := accuracy.WriteMarkdown(&b, []accuracy.Row{{
 		Series: "web", Method: "auto", Horizon: 2 * time.Hour, Quantile: 12.345678, Scaled: 0.5, SkillVsSeasonal: 0.5,
-		SkillVsLast: math.NaN(), Coverage80: 0.8, Below99: 0.99, N: 40,
+		SkillVsLast: math.NaN(), MASE: 0.25, Coverage80: 0.8, Coverage95: 0.95, Below99: 0.99, N: 40,
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = "| web | 2h | auto | 12.35 | 0.500 | 0.500 | - | 0.800 | 0.990 | 40 |"
+	const want = "| web | 2h | auto | 12.35 | 0.500 | 0.500 | - | 0.250 | 0.800 | 0.950 | 0.990 | 40 |"
 	if lines := strings.Split(b.String(), "\n"); len(lines) != 4 || lines[2] != want {
 		t.Errorf("wrote\n%s\nwant the row\n%s", b.String(), want)
 	}

@@ -12,11 +12,11 @@ import (
 func WriteMarkdown(w io.Writer, rows []Row) error {
 	var b strings.Builder
 	b.WriteString("| series | horizon | method | quantile score | scaled | skill vs seasonal naive | skill vs last value " +
-		"| coverage of 80 % | not above 99 % | n |\n")
-	b.WriteString("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
+		"| MASE | coverage of 80 % | coverage of 95 % | not above 99 % | n |\n")
+	b.WriteString("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, r := range rows {
-		fmt.Fprintf(&b, "| %s | %s | %s | %.4g | %s | %s | %s | %.3f | %.3f | %d |\n", r.Series, short(r.Horizon), r.Method, r.Quantile,
-			cell(r.Scaled), cell(r.SkillVsSeasonal), cell(r.SkillVsLast), r.Coverage80, r.Below99, r.N)
+		fmt.Fprintf(&b, "| %s | %s | %s | %.4g | %s | %s | %s | %s | %.3f | %.3f | %.3f | %d |\n", r.Series, short(r.Horizon), r.Method, r.Quantile,
+			cell(r.Scaled), cell(r.SkillVsSeasonal), cell(r.SkillVsLast), cell(r.MASE), r.Coverage80, r.Coverage95, r.Below99, r.N)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -14,7 +14,7 @@ import (
 
 const (
 	// mostRows bounds the number of origins that are learned from.
-	mostRows = 5000
+	mostRows = 1500
 	// heldShare is the share of the latest origins on which lambda is chosen and the errors are measured.
 	heldShare = 0.2
 	// recency draws origins towards the present: a share u of them lies within the last u^recency of the history.

@@ -17,6 +17,7 @@ func FuzzRead(f *testing.F) {
 		"timestamp,a\n60,1\n120,2\n", "timestamp,a,b\n0,1,\n60,,2\n240,5,NaN\n", "series,timestamp,value\na,60,1\nb,0,1\na,120,2\nb,30,2\n",
 		"\xef\xbb\xbftimestamp,\"a \"\"x\"\"\"\r\n2024-01-01 00:00:07,1\r\n2024-01-01 00:01:07,-2e3\r\n", "timestamp,a\n1700000000000,1\n1700000000500.5,1\n",
 		"timestamp,a\n-1.5,1\n1e3,1\n", "\x1f\x8b\x08\x00", "timestamp,a\n60,inf\n",
+		"timestamp,a\n180,3\n60,1\n120,\n60,1\n", "series,timestamp,value\na,60,1\nb,0,1\na,0,1\na,60,2\n",
 	} {
 		f.Add([]byte(seed))
 	}

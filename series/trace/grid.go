@@ -34,6 +34,23 @@ func (t *times) add(ns int64, line int) {
 	*t = append(*t, run{first: ns, n: 1, line: line})
 }
 
+// unfold returns every timestamp and the line of each, 0 where that is no longer known.
+func (t times) unfold() (stamps []int64, lines []int) {
+	for _, r := range t {
+		for i := range r.n {
+			line := 0
+			switch i {
+			case 0:
+				line = r.line
+			case 1:
+				line = r.second
+			}
+			stamps, lines = append(stamps, r.first+r.diff*int64(i)), append(lines, line)
+		}
+	}
+	return stamps, lines
+}
+
 // count adds how often each difference between neighbours occurs.
 func (t times) count(into map[int64]int) {
 	for i, r := range t {
@@ -96,16 +113,24 @@ func (t times) grid(step int64) (n int, err error) {
 	last := t[len(t)-1]
 	points := (last.last()-t[0].first)/step + 1
 	if points > int64(max(maxSparse*rows, minGrid)) {
-		return 0, fmt.Errorf("%d: %d timestamps up to %s need %d grid points at the step of %v: a timestamp or the step is wrong",
-			last.line, rows, shown(last.last()), points, time.Duration(step))
+		return 0, fmt.Errorf("%s%d timestamps up to %s need %d grid points at the step of %v: a timestamp or the step is wrong",
+			lineText(last.line), rows, shown(last.last()), points, time.Duration(step))
 	}
 	return int(points), nil
 }
 
 // irregular returns the error of a timestamp that does not stand on the grid. The caller puts the file's name before it.
 func irregular(line int, ns, diff, step int64) error {
-	return fmt.Errorf("%d: timestamp %s is %v after the one before it, not a multiple of the step of %v",
-		line, shown(ns), time.Duration(diff), time.Duration(step))
+	return fmt.Errorf("%stimestamp %s is %v after the one before it, not a multiple of the step of %v",
+		lineText(line), shown(ns), time.Duration(diff), time.Duration(step))
+}
+
+// lineText begins an error about a line; the file's name and a colon stand before it.
+func lineText(line int) string {
+	if line == 0 {
+		return " "
+	}
+	return fmt.Sprintf("%d: ", line)
 }
 
 // place returns the values, one for each timestamp, at their places on a grid of n points, NaN between.

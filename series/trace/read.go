@@ -20,8 +20,10 @@ type track struct {
 	values [][]float64 // by name, one for each timestamp
 	times  times
 	last   int64
-	line   int // of the last timestamp
 	long   bool
+	// stamps and lines are those of all rows once a timestamp was not later than the one before it, and sort makes times of them.
+	stamps []int64
+	lines  []int
 }
 
 // what names the track in an error.
@@ -32,21 +34,17 @@ func (t *track) what() string {
 	return "the file"
 }
 
-// add begins a row at the given time. A track's timestamps ascend; only the series of a long file may follow each other in any order.
-func (t *track) add(ns int64, line int) error {
-	if len(t.times) > 0 && ns <= t.last {
-		of := ""
-		if t.long {
-			of = " of " + t.what()
-		}
-		if ns == t.last {
-			return fmt.Errorf("timestamp %s%s stands on line %d too", shown(ns), of, t.line)
-		}
-		return fmt.Errorf("timestamp %s%s is before %s on line %d; sort the rows by time", shown(ns), of, shown(t.last), t.line)
+// add begins a row at the given time. While timestamps ascend only their runs are kept.
+func (t *track) add(ns int64, line int) {
+	if t.stamps == nil && (len(t.times) == 0 || ns > t.last) {
+		t.times.add(ns, line)
+		t.last = ns
+		return
 	}
-	t.times.add(ns, line)
-	t.last, t.line = ns, line
-	return nil
+	if t.stamps == nil {
+		t.stamps, t.lines = t.times.unfold()
+	}
+	t.stamps, t.lines = append(t.stamps, ns), append(t.lines, line)
 }
 
 // reader reads one file row by row. Only the values and the irregularities of the timestamps stay in memory.
@@ -92,7 +90,15 @@ func (r *reader) read() ([]*track, error) {
 	if err == nil && (len(tracks) == 0 || len(tracks[0].times) == 0) {
 		err = fmt.Errorf("%s: there is no row below the header", r.name)
 	}
-	return tracks, err
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range tracks {
+		if err = t.sort(); err != nil {
+			return nil, fmt.Errorf("%s:%w", r.name, err)
+		}
+	}
+	return tracks, nil
 }
 
 // next takes the next line that is not blank apart into r.fields; ok is false at the end of the file.
@@ -267,12 +273,10 @@ func (r *reader) checkWide(header []string) error {
 // begin begins a row of t at the time in field.
 func (r *reader) begin(t *track, field []byte) error {
 	ns, err := r.clock.parse(field)
-	if err == nil {
-		err = t.add(ns, r.line)
-	}
 	if err != nil {
 		return r.errorf("%w", err)
 	}
+	t.add(ns, r.line)
 	return nil
 }
 

@@ -1,8 +1,9 @@
 // Package trace turns CSV files into series, for backtest and replay.
 //
 // A file is wide (a column timestamp and one column per series) or long (the columns series, timestamp and value), plain or gzip. A
-// blank cell is a missing observation, a row that the grid expects and the file lacks is one too, and neither is ever zero. A file that
-// leaves a doubt, such as a timestamp given twice, an irregular step or a cell that is not a number, is refused with the line.
+// blank cell is a missing observation, a row that the grid expects and the file lacks is one too, and neither is ever zero. Rows may come
+// in any order, and a row may be there twice. A file that leaves a doubt, such as two values for one time, an irregular step or a cell
+// that is not a number, is refused with the line.
 //
 // The step is the most common difference between one timestamp of a series and the next, the smallest of those that are equally common,
 // and every other difference must be a whole multiple of it. Where the timestamps are regular but not multiples of the step since the
@@ -95,7 +96,7 @@ func newFile(name string, step time.Duration, tracks []*track) (*File, error) {
 			own = common // a single point in a file whose other series have more
 		}
 		if own == 0 {
-			return nil, fmt.Errorf("%s:%d: the step is unknown: %s has a single timestamp; give the step", name, t.line, t.what())
+			return nil, fmt.Errorf("%s:%d: the step is unknown: %s has a single timestamp; give the step", name, t.times[0].line, t.what())
 		}
 		if err := f.add(t, own); err != nil {
 			return nil, fmt.Errorf("%s:%w", name, err)

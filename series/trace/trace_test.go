@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -138,12 +139,13 @@ func TestReadErrors(t *testing.T) {
 	f("series,timestamp,value\na,60,x\n", `f.csv:2: column value: "x" is not a number`)
 	f("timestamp,a\n60,1\n120,2,3\n", "f.csv:3: 3 fields, want 2 as in the header")
 	f("timestamp,a\n60\n", "f.csv:2: 1 fields, want 2 as in the header")
-	f("timestamp,a\n60,1\n120,2\n60,3\n",
-		"f.csv:4: timestamp 1970-01-01T00:01:00Z is before 1970-01-01T00:02:00Z on line 3; sort the rows by time")
-	f("timestamp,a\n60,1\n120,2\n120,3\n", "f.csv:4: timestamp 1970-01-01T00:02:00Z stands on line 3 too")
-	f("series,timestamp,value\na,60,1\nb,60,1\na,60,1\n", `f.csv:4: timestamp 1970-01-01T00:01:00Z of series "a" stands on line 2 too`)
-	f("series,timestamp,value\na,60,1\nb,0,1\na,0,1\n",
-		`f.csv:4: timestamp 1970-01-01T00:00:00Z of series "a" is before 1970-01-01T00:01:00Z on line 2; sort the rows by time`)
+	f("timestamp,a,b\n60,1,5\n120,2,5\n60,1,6\n", `f.csv:4: series "b" has 6 at 1970-01-01T00:01:00Z, and 5 on an earlier line`)
+	f("timestamp,a\n60,1\n120,2\n120,\n", `f.csv:4: series "a" has no value at 1970-01-01T00:02:00Z, and 2 on an earlier line`)
+	f("series,timestamp,value\na,60,1\nb,60,1\na,60,2\n", `f.csv:4: series "a" has 2 at 1970-01-01T00:01:00Z, and 1 on an earlier line`)
+	f("timestamp,a\n300,1\n240,2\n180,2\n90,3\n0,1\n",
+		"f.csv:5: timestamp 1970-01-01T00:01:30Z is 1m30s after the one before it, not a multiple of the step of 1m0s")
+	f("timestamp,a\n0,1\n60,2\n120,3\n180,3\n210,3\n0,1\n",
+		"f.csv:6: timestamp 1970-01-01T00:03:30Z is 30s after the one before it, not a multiple of the step of 1m0s")
 	f("timestamp,a\n0,1\n60,2\n120,3\n150,4\n",
 		"f.csv:5: timestamp 1970-01-01T00:02:30Z is 30s after the one before it, not a multiple of the step of 1m0s")
 	f("timestamp,a\n0,1\n60,2\n120,3\n150,4\n180,5\n240,5\n",
@@ -164,6 +166,45 @@ func TestReadErrors(t *testing.T) {
 	f("timestamp,a\n60,1\"2\n", "f.csv:2: a quote inside a field that does not begin with one")
 	f("timestamp,a\n60,"+strings.Repeat("1", maxLine)+"\n", fmt.Sprintf("f.csv:2: the line is longer than %d bytes", maxLine))
 	f("\x1f\x8bnot gzip", "f.csv: gzip: gzip: invalid header")
+}
+
+// Rows in any order, and rows given twice, are read as the same rows in order.
+func TestOrderOfRowsDoesNotMatter(t *testing.T) {
+	f := func(text string, want ...float64) {
+		t.Helper()
+		s := get(t, read(t, text), "a")
+		if s.Start != time.Unix(60, 0).UTC() || s.Step != time.Minute || !equal(s.Values, want) {
+			t.Errorf("Read(%q) = %+v, want %v", text, s, want)
+		}
+	}
+	f("timestamp,a\n180,3\n120,2\n60,1\n", 1, 2, 3) // newest first
+	f("timestamp,a\n60,1\n180,3\n120,2\n240,4\n", 1, 2, 3, 4)
+	f("timestamp,a\n240,4\n60,1\n120,2\n", 1, 2, nan, 4)
+	f("timestamp,a\n60,1\n60,1\n120,2\n120,2\n180,3\n", 1, 2, 3)
+	f("timestamp,a\n60,1\n120,\n180,3\n120,NaN\n60,1.0\n", 1, nan, 3)
+	f("timestamp,a,b\n180,3,\n120,2,9\n60,1,8\n180,3,\n", 1, 2, 3)
+	f("series,timestamp,value\na,180,3\nb,60,7\na,60,1\na,120,2\nb,0,7\na,60,1\n", 1, 2, 3)
+	f("series,timestamp,value\nb,0,1\nb,60,1\na,60,1\na,60,1\n", 1)
+}
+
+// Any shuffle of a long file gives the same series.
+func TestShuffled(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	var want []float64
+	var lines []string
+	for i := range 2998 {
+		if i%7 == 3 {
+			want = append(want, nan)
+			continue
+		}
+		want = append(want, float64(i))
+		lines = append(lines, fmt.Sprintf("%d,%d\n", 60*(i+1), i))
+	}
+	lines = append(lines, lines[:500]...)
+	rng.Shuffle(len(lines), func(i, j int) { lines[i], lines[j] = lines[j], lines[i] })
+	if s := get(t, read(t, "timestamp,a\n"+strings.Join(lines, "")), "a"); !equal(s.Values, want) {
+		t.Error("a shuffled file reads otherwise")
+	}
 }
 
 func TestStepIsGiven(t *testing.T) {
