@@ -31,9 +31,18 @@ type Auto struct {
 	Horizon int
 	// Origins bounds the number of rolling origins; 0 means 256.
 	Origins int
+	// Seasons are those that Methods look for, ascending; for Selection only.
+	Seasons []time.Duration
+	// Cost estimates the CPU time of one fit of n observations; nil where none costs anything. Methods take part in their order as long as
+	// their costs sum up to no more than Budget, and one that would go beyond it is left out. An estimate and not a clock decides, so that
+	// two processes choose the same.
+	Cost   func(m forecast.Method, n int) time.Duration
+	Budget time.Duration
 
 	// past holds, after Pool, the methods that were pooled on what lay before the cuts, by name.
 	past map[string]forecast.Method
+	// prior is how well members did on many series, nil before Pool.
+	prior *experience
 }
 
 // Name returns forecast.Combination.
@@ -94,7 +103,7 @@ func (a Auto) FitWith(ctx context.Context, y series.Series, x []series.Series) (
 		}
 	}
 	scale := forecast.ScaleOf(y.Values)
-	first := slices.IndexFunc(y.Values, func(v float64) bool { return !math.IsNaN(v) }) // what lies before it is no history
+	first := firstOf(y)
 	y = forecast.WithoutOutages(scale.Scaled(y.Slice(first, y.Len())))
 	for i, s := range x {
 		x[i] = s.Slice(first, s.Len())
@@ -112,7 +121,7 @@ func (a Auto) fitCombination(ctx context.Context, y series.Series, scale forecas
 	if len(r.members) == 0 {
 		return a.fitFallback(ctx, y, scale, r)
 	}
-	w := weigh(r)
+	w := weigh(r, a.prior)
 	m := newModel(y, scale)
 	m.settings, m.weights = a.settings(), w
 	m.calibration = calibrate(r, combine(r, w))
@@ -152,4 +161,9 @@ func (a Auto) fitFallback(ctx context.Context, y series.Series, scale forecast.S
 	m.weights, m.name = single(), a.Fallback.Name()
 	m.selection = a.explain(y, scale, r, m.weights, nil)
 	return m, nil
+}
+
+// firstOf returns the index of the first observation; what lies before it is no history.
+func firstOf(y series.Series) int {
+	return max(0, slices.IndexFunc(y.Values, func(v float64) bool { return !math.IsNaN(v) }))
 }

@@ -13,7 +13,7 @@ import (
 
 // explain says which method leads and why.
 func (a Auto) explain(y series.Series, scale forecast.Scale, r *rolling, w weights, c *calibration) forecast.Selection {
-	s := forecast.Selection{}
+	s := forecast.Selection{Seasons: a.Seasons}
 	if a.benchmark(r) < 0 {
 		s.Limited, s.ReadyAt = true, a.readyAt(y, r)
 	}
@@ -80,6 +80,9 @@ func missing(y series.Series, r *rolling) string {
 	for _, t := range r.tooShort {
 		fmt.Fprintf(&b, "; %s needs %s of history, have %s, possible from %s", t.method,
 			span(t.need, y.Step), span(y.Len(), y.Step), y.TimeAt(t.need-1).Format(time.RFC3339))
+	}
+	if len(r.tooDear) > 0 {
+		fmt.Fprintf(&b, "; left out for their cost: %s", strings.Join(r.tooDear, ", "))
 	}
 	return b.String()
 }

@@ -17,6 +17,7 @@ import (
 // kept is a model as it is written down. Its fields are those of model and of what that holds.
 type kept struct {
 	Settings  string
+	Seasons   []time.Duration
 	Name      string
 	Key       series.Key
 	Unit      series.Unit
@@ -30,6 +31,8 @@ type kept struct {
 	Methods      []string // of each member; empty where it has no weight
 	Members      [][]byte
 	Shares, Errs [][]float64
+	Power, Trust []float64
+	Pooled       [][]float64
 	Reach        int
 	Calibration  *keptCalibration
 	Tracker      *keptTracker
@@ -71,8 +74,9 @@ func (a Auto) settings() string {
 // MarshalBinary implements encoding.BinaryMarshaler. It is an error where a member that forecasts cannot be written.
 func (m *model) MarshalBinary() ([]byte, error) {
 	k := kept{
-		Settings: m.settings, Name: m.name, Key: m.key, Unit: m.unit, Step: m.step, End: m.end, Scale: m.scale, Gap: m.gap, Top: m.top,
-		Selection: m.selection, Methods: m.methods, Shares: m.weights.byBucket, Errs: m.weights.errs, Reach: m.weights.reach,
+		Settings: m.settings, Seasons: m.selection.Seasons, Name: m.name, Key: m.key, Unit: m.unit, Step: m.step, End: m.end, Scale: m.scale, Gap: m.gap, Top: m.top,
+		Selection: m.selection, Methods: m.methods, Shares: m.weights.byBucket, Errs: m.weights.errs,
+		Power: m.weights.power, Trust: m.weights.trust, Pooled: m.weights.pooled, Reach: m.weights.reach,
 	}
 	for i, member := range m.members {
 		if member == nil {
@@ -118,7 +122,8 @@ func (a Auto) Restore(state []byte) (forecast.Model, error) {
 	}
 	m := &model{
 		settings: k.Settings, name: k.Name, key: k.Key, unit: k.Unit, step: k.Step, end: k.End, scale: k.Scale, gap: k.Gap, top: k.Top,
-		selection: k.Selection, methods: k.Methods, weights: weights{byBucket: k.Shares, errs: k.Errs, reach: k.Reach},
+		selection: k.Selection, methods: k.Methods,
+		weights: weights{byBucket: k.Shares, errs: k.Errs, power: k.Power, trust: k.Trust, pooled: k.Pooled, reach: k.Reach},
 	}
 	for i, state := range k.Members {
 		member, err := a.restoreMember(k.Methods[i], state)

@@ -89,7 +89,7 @@ func (m *model) settle(y float64) {
 				errs[i] = t.decay*errs[i] + (1-t.decay)*math.Abs(y-mid)
 			}
 		}
-		m.weights.byBucket[f.bucket] = m.reweigh(errs)
+		m.weights.follow(f.bucket, func(i int) bool { return m.members[i] != nil })
 	}
 }
 
@@ -115,17 +115,6 @@ func (t *tracker) adapt(f followed, s said, y float64, c *calibration) {
 		t.shock = driftMemory*t.shock + (1-driftMemory)*min(math.Abs(y-s.mid)/(width+least), driftMost)
 		t.drifted = t.drifted || t.shock > driftLimit
 	}
-}
-
-// reweigh returns the shares that follow from errs, among the members that were fitted.
-func (m *model) reweigh(errs []float64) []float64 {
-	live := slices.Clone(errs)
-	for i, member := range m.members {
-		if member == nil {
-			live[i] = math.Inf(1)
-		}
-	}
-	return softWeights(live)
 }
 
 // track notes what is said now of the observations to come.

@@ -4,14 +4,17 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/forethought-autoscaler/forethought/forecast"
 	"github.com/forethought-autoscaler/forethought/series"
 )
 
-// Pool implements forecast.Pooler: it pools every method that can be, twice. What is compared on rolling origins was pooled on what lies
-// before each series' window of comparison, so that no method is scored on what it has seen; what forecasts is pooled on all.
+// Pool implements forecast.Pooler: it pools the methods that can be, twice, and learns which members do well on such series. What is
+// compared on rolling origins was pooled on what lies before each series' window of comparison, so that no method is scored on what it
+// has seen; what forecasts is pooled on all. A method that fits twice at once is left as it is: a series that is long enough for it
+// gains little from others, and the combination loses variety.
 func (a Auto) Pool(ctx context.Context, ys []series.Series) (forecast.Method, error) {
 	var all, before []series.Series
 	for _, y := range ys {
@@ -29,21 +32,98 @@ func (a Auto) Pool(ctx context.Context, ys []series.Series) (forecast.Method, er
 	}
 	for i, m := range a.Methods {
 		p, ok := m.(forecast.Pooler)
-		if !ok {
+		if _, twice := m.(forecast.TwiceFitter); !ok || twice {
 			continue
 		}
 		past, err := p.Pool(ctx, before)
 		if err != nil {
 			return nil, fmt.Errorf("pool %s: %w", m.Name(), err)
 		}
-		if _, twice := m.(forecast.TwiceFitter); twice { // one prior for both is worth more than a few more windows in it
-			a.Methods[i] = past
-			continue
-		}
 		if a.Methods[i], err = p.Pool(ctx, all); err != nil {
 			return nil, fmt.Errorf("pool %s: %w", m.Name(), err)
 		}
 		a.past[m.Name()] = past
 	}
-	return a, nil
+	var err error
+	a.prior, err = a.learn(ctx, all)
+	return a, err
+}
+
+// experience is how well members did on many series: the mean logarithm of their errors over the best one's, by name and bucket.
+type experience map[string][]float64
+
+const (
+	// experienceSeries bounds the number of series that experience is gathered on.
+	experienceSeries = 48
+	// experienceMost bounds what one series says against a member: an error ten times the best one's.
+	experienceMost = 2.302585092994046
+	// experiencePower is p in weight = error^-p: means over many series are sure.
+	experiencePower = 10.0
+)
+
+// learn gathers experience on up to experienceSeries of ys, spread evenly. It is nil where there are fewer than two.
+func (a Auto) learn(ctx context.Context, ys []series.Series) (*experience, error) {
+	sum, count := experience{}, experience{}
+	learnt := 0
+	stride := max(1, (len(ys)+experienceSeries-1)/experienceSeries)
+	for i := 0; i < len(ys); i += stride {
+		y := ys[i]
+		r, err := a.roll(ctx, forecast.ScaleOf(y.Values).Scaled(y.Slice(firstOf(y), y.Len())), nil)
+		if err != nil {
+			return nil, err
+		}
+		if len(r.members) == 0 {
+			continue
+		}
+		learnt++
+		for b, errs := range weigh(r, nil).errs {
+			best := slices.Min(errs)
+			for i, e := range errs {
+				if !(best > 0) || math.IsNaN(e) {
+					continue
+				}
+				name := r.members[i].name()
+				sum.add(name, b, min(math.Log(e/best), experienceMost))
+				count.add(name, b, 1)
+			}
+		}
+	}
+	if learnt < 2 {
+		return nil, nil
+	}
+	for name, n := range count {
+		for b := range n {
+			sum[name][b] /= n[b]
+		}
+	}
+	return &sum, nil
+}
+
+// add adds v in bucket b of a member.
+func (e experience) add(name string, b int, v float64) {
+	for len(e[name]) <= b {
+		e[name] = append(e[name], 0)
+	}
+	e[name][b] += v
+}
+
+// weights returns the members' shares by bucket; a member without experience has none.
+func (e experience) weights(r *rolling) [][]float64 {
+	var out [][]float64
+	for b := range bucketsOf(r.reach) {
+		errs := make([]float64, len(r.members))
+		for i, m := range r.members {
+			errs[i] = math.Inf(1)
+			if known := e[m.name()]; b < len(known) {
+				errs[i] = math.Exp(known[b])
+			}
+		}
+		if math.IsInf(slices.Min(errs), 1) {
+			for i := range errs {
+				errs[i] = 1
+			}
+		}
+		out = append(out, softWeights(errs, experiencePower))
+	}
+	return out
 }

@@ -28,6 +28,8 @@ type rolling struct {
 	mid, low, high [][][]float64
 	// tooShort holds the members that the history before the cut did not suffice for.
 	tooShort []shortage
+	// tooDear names the methods that the budget had no room for.
+	tooDear []string
 }
 
 // member is a method that takes part. Where x is not nil it is told the leading indicators too.
@@ -78,10 +80,20 @@ type shortage struct {
 	need   int // grid points of the whole history, the window of comparison included
 }
 
-// candidates returns the members: every method and, where there are leading indicators, those that can use them once more with these.
-func (a Auto) candidates(x []series.Series) []member {
+// candidates returns the members: every method that the budget has room for and, where there are leading indicators, those that can use
+// them once more with these. Each is fitted twice.
+func (a Auto) candidates(r *rolling, n int, x []series.Series) []member {
 	var out []member
+	var spent time.Duration
 	for _, m := range a.Methods {
+		if a.Cost != nil {
+			cost := 2 * a.Cost(m, n)
+			if spent+cost > a.Budget {
+				r.tooDear = append(r.tooDear, m.Name())
+				continue
+			}
+			spent += cost
+		}
 		out = append(out, member{Method: m})
 		if _, ok := m.(forecast.Informed); ok && len(x) > 0 {
 			out = append(out, member{Method: m, x: x})
@@ -112,7 +124,7 @@ func (a Auto) roll(ctx context.Context, y series.Series, x []series.Series) (*ro
 	for _, o := range r.at {
 		r.actual = append(r.actual, y.Values[o:o+r.reach])
 	}
-	for _, m := range a.candidates(x) {
+	for _, m := range a.candidates(r, y.Len(), x) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}

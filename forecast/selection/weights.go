@@ -27,17 +27,41 @@ func bounds(b, n int) (from, to int) {
 	return from, min(bucketEnds[b], n)
 }
 
-// weights holds, by bucket and member, shares that sum to one in each bucket.
+// weights holds, by bucket and member, shares that sum to one in each bucket, and what they follow from.
 type weights struct {
 	byBucket [][]float64
-	// errs holds the members' discounted mean errors that the shares follow from, by bucket; nil for a sole member.
-	errs [][]float64
+	// errs holds the members' discounted mean errors, and power the p in weight = error^-p; nil for a sole member.
+	errs  [][]float64
+	power []float64
+	// pooled holds the shares that did best on many series, nil where there were none, and trust how much of them is taken, by bucket.
+	pooled [][]float64
+	trust  []float64
 	// reach is the number of steps that the last bucket was measured over.
 	reach int
 }
 
 // single is the weights of a sole member.
 func single() weights { return weights{byBucket: [][]float64{{1}}, reach: 1} }
+
+// follow makes the shares of bucket b follow from the errors of the members that are live.
+func (w weights) follow(b int, live func(i int) bool) {
+	errs := slices.Clone(w.errs[b])
+	for i := range errs {
+		if !live(i) {
+			errs[i] = math.Inf(1)
+		}
+	}
+	share := softWeights(errs, w.power[b])
+	if w.pooled != nil {
+		for i, p := range w.pooled[b] {
+			if live(i) {
+				share[i] += w.trust[b] * (p - share[i])
+			}
+		}
+		normalise(share)
+	}
+	w.byBucket[b] = share
+}
 
 // uses reports whether member i has a weight in any bucket.
 func (w weights) uses(i int) bool {
@@ -76,27 +100,45 @@ func (w weights) overall() []float64 {
 }
 
 const (
-	// weightPower is p in weight = error^-p. Over ten members of one quality powers 2 to 4 do best (M4 hourly); a large one suits few
-	// members that differ much, as a last value and a seasonal regression do.
-	weightPower = 10
+	// The power p in weight = error^-p grows with the number of windows without overlap that the errors were measured on: soft weights
+	// where there are few, since the best of many members is then best by chance, and hard ones where there are many.
+	leastPower   = 2.0
+	mostPower    = 10.0
+	powerWindows = 5.0
 	// weightMembers bounds how many members share a bucket, and weightReach how much worse than the best one may be.
-	weightMembers = 4
-	weightReach   = 1.2
+	weightMembers = 6
+	weightReach   = 1.3
+	// trustWindows is the number of windows at which a series' own weights count as much as those of many series.
+	trustWindows = 8.0
 )
 
 // recencyHalf is the share of the window after which an error counts half as much.
-const recencyHalf = 0.5
+const recencyHalf = 1.0
 
-// weigh scores the members' medians on the rolling origins and turns the scores into weights.
-func weigh(r *rolling) weights {
+// windowsOf returns how many windows of bucket b fit into the window of comparison without overlap.
+func (r *rolling) windowsOf(b int) float64 {
+	_, to := bounds(b, r.reach)
+	return float64(r.at[len(r.at)-1]-r.at[0]+r.reach) / float64(to)
+}
+
+// weigh scores the members' medians on the rolling origins and turns the scores into weights. prior holds the members' pooled weights, nil
+// for none.
+func weigh(r *rolling, prior *experience) weights {
 	w := weights{reach: r.reach}
+	if prior != nil {
+		w.pooled = prior.weights(r)
+	}
 	for b := range bucketsOf(r.reach) {
 		errs := make([]float64, len(r.members))
 		for i := range r.members {
 			errs[i] = r.meanError(b, func(o, h int) float64 { return r.mid[i][o][h] })
 		}
+		n := r.windowsOf(b)
 		w.errs = append(w.errs, errs)
-		w.byBucket = append(w.byBucket, softWeights(errs))
+		w.power = append(w.power, min(mostPower, leastPower+n/powerWindows))
+		w.trust = append(w.trust, trustWindows/(trustWindows+n))
+		w.byBucket = append(w.byBucket, nil)
+		w.follow(b, func(int) bool { return true })
 	}
 	return w
 }
@@ -117,8 +159,8 @@ func (r *rolling) meanError(b int, f func(o, h int) float64) float64 {
 	return sum / n
 }
 
-// softWeights turns errors into weights: error^-p among the best few, normalised.
-func softWeights(errs []float64) []float64 {
+// softWeights turns errors into weights: error^-power among the best few, normalised.
+func softWeights(errs []float64, power float64) []float64 {
 	w := make([]float64, len(errs))
 	best := slices.Min(errs)
 	if math.IsNaN(best) || best == 0 {
@@ -134,7 +176,7 @@ func softWeights(errs []float64) []float64 {
 	limit := min(best*weightReach, order[min(len(order), weightMembers)-1])
 	for i, e := range errs {
 		if e <= limit {
-			w[i] = math.Pow(best/e, weightPower)
+			w[i] = math.Pow(best/e, power)
 		}
 	}
 	return normalise(w)
