@@ -153,6 +153,10 @@ func (r *rollUp) detrend() bool {
 	return deviation > 1e-12*top
 }
 
+// powerFloor is the share of the mean power that counts as noise where there is less: in a history without any, the harmonics of a season
+// would stand out as far as the season itself.
+const powerFloor = 1e-6
+
 // spectrumOf returns how far each of the frequencies 0..size/2 cycles in size steps stands out: the power of x there, under Hann's
 // window, over the power of noise like that around it, which is e to the mean of the logarithm and Euler's constant.
 func spectrumOf(x []float64, size int) []float64 {
@@ -166,9 +170,14 @@ func spectrumOf(x []float64, size int) []float64 {
 	}
 	coefficients := fourier.NewFFT(size).Coefficients(nil, tapered)
 	power := tapered[:len(coefficients)]
-	sum := make([]float64, len(power)+1)
+	total := 0.0
 	for i, c := range coefficients {
-		power[i] = real(c)*real(c) + imag(c)*imag(c) + 1e-300
+		power[i] = real(c)*real(c) + imag(c)*imag(c)
+		total += power[i]
+	}
+	sum := make([]float64, len(power)+1)
+	for i := range power {
+		power[i] += powerFloor*total/float64(len(power)) + 1e-300
 		sum[i+1] = sum[i] + math.Log(power[i])
 	}
 	for i := range power {

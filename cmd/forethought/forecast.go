@@ -27,7 +27,7 @@ type batch struct {
 	horizon, seasons      string
 	probs                 string
 	step                  time.Duration
-	progress              bool
+	progress, alone       bool
 
 	ahead         length
 	periods       []length
@@ -43,6 +43,8 @@ func forecastCommand(cmd *kingpin.CmdClause) command {
 	cmd.Flag("probabilities", "Probabilities of the quantiles to write.").Default("0.05,0.5,0.95").StringVar(&b.probs)
 	cmd.Flag("method", "auto, which chooses by rolling-origin score, or the name of one method; a wrong name lists those there are.").
 		Default("auto").StringVar(&b.method)
+	cmd.Flag("alone", "Forecast each series from its own history only. Otherwise 20 series or more of a file are also learnt from together, up "+
+		"to a time that lies not after the end of the series that is forecast.").BoolVar(&b.alone)
 	cmd.Flag("output", "CSV to write: series,timestamp,step,method,mean and one column a quantile; - is standard output.").Required().StringVar(&b.output)
 	cmd.Flag("progress", "Say how far it is even where standard error is no terminal.").BoolVar(&b.progress)
 	return b.run
@@ -60,7 +62,7 @@ func (b *batch) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	methods, err := b.fileMethods(ctx, all)
+	methods, err := b.methods(ctx, stderr, all)
 	if err != nil {
 		return err
 	}
@@ -125,32 +127,27 @@ func seriesOf(file *trace.File) ([]series.Series, error) {
 	return all, nil
 }
 
-// fileMethods returns the method for each step that series of the file have.
-func (b *batch) fileMethods(ctx context.Context, all []series.Series) (map[time.Duration]forecast.Method, error) {
+// methods returns the methods for the series of each step of the file.
+func (b *batch) methods(ctx context.Context, stderr io.Writer, all []series.Series) (map[time.Duration]fileMethods, error) {
 	groups := map[time.Duration][]series.Series{}
 	for _, y := range all {
 		groups[y.Step] = append(groups[y.Step], y)
 	}
-	methods := map[time.Duration]forecast.Method{}
+	methods := map[time.Duration]fileMethods{}
 	for step, group := range groups {
-		m, err := fileMethod(ctx, group, b.method, b.ahead.steps(step), spans(b.periods, step))
+		done := tellPooling(stderr, len(group))
+		r := recipe{step: step, horizon: b.ahead.steps(step), seasons: spans(b.periods, step)}
+		m, err := poolMethods(ctx, group, b.method, r, b.alone)
+		done()
+		if ctx.Err() != nil {
+			return nil, errInterrupted
+		}
 		if err != nil {
 			return nil, err
 		}
 		methods[step] = m
 	}
 	return methods, nil
-}
-
-// fileMethod returns the method called name for series of one step that are forecast together. It is the one place that sees all of
-// them before any is fitted.
-func fileMethod(_ context.Context, all []series.Series, name string, horizon int, seasons []time.Duration) (forecast.Method, error) {
-	known := recipe{step: all[0].Step, horizon: horizon, seasons: seasons}.known()
-	i := slices.IndexFunc(known, func(m forecast.Method) bool { return m.Name() == name })
-	if i < 0 {
-		return nil, fmt.Errorf("--method=%s: unknown method, want one of %s", name, methodNames(known))
-	}
-	return known[i], nil
 }
 
 func methodNames(methods []forecast.Method) string {
@@ -185,7 +182,7 @@ func warnNegative(stderr io.Writer, input string, all []series.Series) {
 // forecastAll forecasts on all processors and writes to w in the order of the file. A series that can't be forecast keeps none of the
 // others from being written.
 func (b *batch) forecastAll(ctx context.Context, w, stderr io.Writer, file *trace.File, all []series.Series,
-	methods map[time.Duration]forecast.Method,
+	methods map[time.Duration]fileMethods,
 ) error {
 	type result struct {
 		rows []byte
@@ -201,7 +198,7 @@ func (b *batch) forecastAll(ctx context.Context, w, stderr io.Writer, file *trac
 	var errs []error
 	inOrder(len(all), runtime.GOMAXPROCS(0), func(i int) result {
 		defer shown.add()
-		rows, err := b.forecastOne(ctx, file, all[i], methods[all[i].Step])
+		rows, err := b.forecastOne(ctx, file, all[i], methods[all[i].Step].of(all[i]))
 		return result{rows, err}
 	}, func(_ int, r result) {
 		if r.err != nil {

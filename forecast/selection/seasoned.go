@@ -17,7 +17,7 @@ type Seasoned struct {
 	// For returns the methods for seasons, ascending, and a step. It is required, and sets the Auto's Seasons to what it is given.
 	For func(seasons []time.Duration, step time.Duration) Auto
 
-	pooled map[string]Auto // by seasons, after Pool
+	pooled *Auto // after Pool, for the seasons that most series have
 }
 
 const (
@@ -48,14 +48,12 @@ func (s Seasoned) auto(y series.Series) (Auto, error) {
 	if y.Step <= 0 {
 		return Auto{}, fmt.Errorf("selection: series %s has step %s", y.Key, y.Step)
 	}
-	seasons := SeasonsOf(y)
-	if a, ok := s.pooled[poolKey(seasons, y.Step)]; ok {
-		return a, nil
+	a := s.For(SeasonsOf(y), y.Step)
+	if s.pooled != nil {
+		a = a.borrow(*s.pooled)
 	}
-	return s.For(seasons, y.Step), nil
+	return a, nil
 }
-
-func poolKey(seasons []time.Duration, step time.Duration) string { return fmt.Sprint(seasons, step) }
 
 // Fit is that of the Auto for y's seasons.
 func (s Seasoned) Fit(ctx context.Context, y series.Series) (forecast.Model, error) {
@@ -74,35 +72,51 @@ func (s Seasoned) FitWith(ctx context.Context, y series.Series, x []series.Serie
 	return a.FitWith(ctx, y, x)
 }
 
-// Pool implements forecast.Pooler. Series of the same seasons learn from each other.
+// Pool implements forecast.Pooler. The series, which share a step, are pooled with the seasons that most of them have; one with other
+// seasons borrows what was learnt and keeps its own seasons.
 func (s Seasoned) Pool(ctx context.Context, ys []series.Series) (forecast.Method, error) {
-	groups := map[string][]series.Series{}
-	var order []string
-	autos := map[string]Auto{}
+	var common []time.Duration
+	var step time.Duration
+	count := map[string]int{}
 	for _, y := range ys {
 		if y.Step <= 0 || y.Present() == 0 {
 			continue
 		}
+		step = y.Step
 		seasons := SeasonsOf(y)
-		key := poolKey(seasons, y.Step)
-		if groups[key] == nil {
-			order = append(order, key)
-			autos[key] = s.For(seasons, y.Step)
+		key := fmt.Sprint(seasons)
+		count[key]++
+		if count[key] > count[fmt.Sprint(common)] || common == nil {
+			common = seasons
 		}
-		groups[key] = append(groups[key], y)
 	}
-	s.pooled = map[string]Auto{}
-	for _, key := range order {
-		if len(groups[key]) < 2 {
+	if step == 0 {
+		return s, nil
+	}
+	m, err := s.For(common, step).Pool(ctx, ys)
+	if err != nil {
+		return nil, err
+	}
+	a := m.(Auto)
+	s.pooled = &a
+	return s, nil
+}
+
+// borrow returns a with the methods that b pooled, and b's experience.
+func (a Auto) borrow(b Auto) Auto {
+	a.Methods = slices.Clone(a.Methods)
+	for i, m := range a.Methods {
+		if _, ok := b.past[m.Name()]; !ok {
 			continue
 		}
-		m, err := autos[key].Pool(ctx, groups[key])
-		if err != nil {
-			return nil, err
+		for _, pooled := range b.Methods {
+			if pooled.Name() == m.Name() {
+				a.Methods[i] = pooled
+			}
 		}
-		s.pooled[key] = m.(Auto)
 	}
-	return s, nil
+	a.past, a.prior = b.past, b.prior
+	return a
 }
 
 // Restore implements forecast.Keeper.

@@ -1,0 +1,90 @@
+package selection_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/forethought-autoscaler/forethought/forecast"
+	"github.com/forethought-autoscaler/forethought/forecast/methodtest"
+	"github.com/forethought-autoscaler/forethought/forecast/naive"
+	"github.com/forethought-autoscaler/forethought/forecast/ridge"
+	"github.com/forethought-autoscaler/forethought/forecast/selection"
+	"github.com/forethought-autoscaler/forethought/forecast/tree"
+	"github.com/forethought-autoscaler/forethought/series"
+)
+
+// family returns the automatic choice with a method that learns from many series.
+func family(seasons []time.Duration, _ time.Duration) selection.Auto {
+	return selection.Auto{
+		Methods: []forecast.Method{
+			naive.Last{}, naive.Seasonal{Period: day},
+			ridge.Window{Horizon: 12, Seasons: seasons, Log: true}, tree.Boost{Horizon: 12, Seasons: seasons},
+		},
+		Benchmarks: []string{"snaive-day"}, Fallback: naive.Last{}, Horizon: 12, Origins: 40, Seasons: seasons,
+	}
+}
+
+func TestSeasoned(t *testing.T) {
+	y := office(12*144, 10*time.Minute, 3)
+	m := methodtest.Fit(t, selection.Seasoned{For: family}, y)
+	s := selectionOf(m)
+	if len(s.Seasons) == 0 || s.Seasons[len(s.Seasons)-1] != week {
+		t.Errorf("seasons %v, want a week among them", s.Seasons)
+	}
+}
+
+// Seasons that are not those of the calendar are found, and those of the calendar are tried where none is.
+func TestSeasonsOf(t *testing.T) {
+	f := func(period int, want ...time.Duration) {
+		t.Helper()
+		y := series.Series{Key: "t", Start: start, Step: 10 * time.Minute, Values: make([]float64, 21*144)}
+		for i := range y.Values {
+			y.Values[i] = 10
+			if period > 0 && i%period < period/3 {
+				y.Values[i] = 30
+			}
+		}
+		got := selection.SeasonsOf(y)
+		if len(got) != len(want) {
+			t.Fatalf("period %d: seasons %v, want %v", period, got, want)
+		}
+		for i := range got {
+			if got[i] != want[i] {
+				t.Errorf("period %d: seasons %v, want %v", period, got, want)
+			}
+		}
+	}
+	f(144, day, week)
+	f(138, 23*time.Hour)
+	f(0, day, week)
+}
+
+func TestPoolLearnsFromOthersAndNotFromTheFuture(t *testing.T) {
+	var ys []series.Series
+	for seed := range uint64(6) {
+		ys = append(ys, office(8*144, 10*time.Minute, 20+seed))
+	}
+	pool := func(ys []series.Series) forecast.Method {
+		t.Helper()
+		m, err := selection.Seasoned{For: family}.Pool(t.Context(), ys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	y := office(8*144, 10*time.Minute, 99)
+	m := methodtest.Fit(t, pool(ys), y)
+	if s := selectionOf(m); !strings.Contains(s.Reason, "boost") {
+		t.Errorf("reason %q, want boost among the members", s.Reason)
+	}
+	a := methodtest.Table(m.Forecast(12))
+	b := methodtest.Table(methodtest.Fit(t, pool(ys), y).Forecast(12))
+	for i := range a {
+		if a[i] != b[i] {
+			t.Fatalf("quantile %d: %v and %v from the same pool", i, a[i], b[i])
+		}
+	}
+	// A single series teaches nothing about others.
+	methodtest.Sane(t, methodtest.Fit(t, pool(ys[:1]), y).Forecast(12), 12)
+}
