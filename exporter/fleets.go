@@ -73,7 +73,7 @@ type forecastData struct {
 	Steps      []stepData `json:"steps"`
 }
 
-// stepData is the forecast of one step: Quantiles of the demand at Time, and Peaks of the largest demand from the origin to Time.
+// stepData is the forecast of one step: Mean, of the middle half, and Quantiles of the demand at Time, and Peaks of the largest demand from the origin to Time.
 type stepData struct {
 	Time      *time.Time        `json:"time"`
 	Step      int               `json:"step"`
@@ -145,7 +145,7 @@ func stepOf(d pool.Decision, h int, probabilities []float64) stepData {
 	f := d.Forecast
 	out := stepData{
 		Time: stamp(f.TimeAt(h)), Step: h, Horizon: horizonText(time.Duration(h) * f.Step),
-		Mean:      number(demand(forecast.Mean(f.Steps[h-1]))),
+		Mean:      number(demand(forecast.Midmean(f.Steps[h-1]))),
 		Quantiles: make(map[string]number, len(probabilities)), Peaks: make(map[string]number, len(probabilities)),
 	}
 	for _, p := range probabilities {

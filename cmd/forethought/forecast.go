@@ -45,7 +45,8 @@ func forecastCommand(cmd *kingpin.CmdClause) command {
 		Default("auto").StringVar(&b.method)
 	cmd.Flag("alone", "Forecast each series from its own history only. Otherwise 20 series or more of a file are also learnt from together, up "+
 		"to a time that lies not after the end of the series that is forecast.").BoolVar(&b.alone)
-	cmd.Flag("output", "CSV to write: series,timestamp,step,method,mean and one column a quantile; - is standard output.").Required().StringVar(&b.output)
+	cmd.Flag("output", "CSV to write: series,timestamp,step,method,mean and one column a quantile; the mean is that of the middle half of "+
+		"the distribution, which a rare spike does not move; - is standard output.").Required().StringVar(&b.output)
 	cmd.Flag("progress", "Say how far it is even where standard error is no terminal.").BoolVar(&b.progress)
 	return b.run
 }
@@ -259,7 +260,7 @@ func (b *batch) rows(f forecast.Forecast, offset time.Duration) []byte {
 		out = append(append(out, ','), unixSeconds(f.TimeAt(i+1).Add(offset))...)
 		out = strconv.AppendInt(append(out, ','), int64(i+1), 10)
 		out = append(append(out, ','), f.Method...)
-		out = append(append(out, ','), number(min(forecast.Mean(d), math.MaxFloat64))...) // the sum behind a mean may overflow
+		out = append(append(out, ','), number(forecast.Midmean(d))...)
 		for _, p := range b.probabilities {
 			out = append(append(out, ','), number(d.Quantile(p))...)
 		}

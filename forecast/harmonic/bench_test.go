@@ -14,7 +14,7 @@ func BenchmarkFit(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			y := broken(n, step, 3)
 			for b.Loop() {
-				forecast.Mean(methodtest.Fit(b, Method{}, y).Forecast(h).Steps[h-1])
+				forecast.Midmean(methodtest.Fit(b, Method{}, y).Forecast(h).Steps[h-1])
 			}
 		})
 	}

@@ -103,7 +103,7 @@ const (
 	// The power p in weight = error^-p grows with the number of windows without overlap that the errors were measured on: soft weights
 	// where there are few, since the best of many members is then best by chance, and hard ones where there are many.
 	leastPower   = 2.0
-	mostPower    = 10.0
+	mostPower    = 20.0
 	powerWindows = 5.0
 	// weightMembers bounds how many members share a bucket, and weightReach how much worse than the best one may be.
 	weightMembers = 6
@@ -113,7 +113,7 @@ const (
 )
 
 // recencyHalf is the share of the window after which an error counts half as much.
-const recencyHalf = 1.0
+const recencyHalf = 2.0
 
 // windowsOf returns how many windows of bucket b fit into the window of comparison without overlap.
 func (r *rolling) windowsOf(b int) float64 {
