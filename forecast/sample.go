@@ -67,7 +67,7 @@ func RunningPeaks(paths [][]float64) []Distribution {
 
 // gridProbabilities are where a Grid keeps its quantiles: close together in the tails, where capacity is decided.
 var gridProbabilities = []float64{
-	0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999,
+	0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999,
 }
 
 // GridProbabilities returns the probabilities at which a Grid keeps quantiles, ascending.
