@@ -24,8 +24,10 @@ type rolling struct {
 	at []int
 	// actual[o][h] came h+1 steps after origin o; NaN where missing.
 	actual [][]float64
-	// mid, low and high [member][o][h] are the member's median and 10 % and 90 % quantiles.
+	// mid, low and high [member][o][h] are the member's median and 10 % and 90 % quantiles; NaN after the member dropped out.
 	mid, low, high [][][]float64
+	// out holds which members dropped out.
+	out []bool
 	// tooShort holds the members that the history before the cut did not suffice for.
 	tooShort []shortage
 	// tooDear names the methods that the budget had no room for.
@@ -124,6 +126,7 @@ func (a Auto) roll(ctx context.Context, y series.Series, x []series.Series) (*ro
 	for _, o := range r.at {
 		r.actual = append(r.actual, y.Values[o:o+r.reach])
 	}
+	var models []forecast.Model
 	for _, m := range a.candidates(r, y.Len(), x) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -138,10 +141,82 @@ func (a Auto) roll(ctx context.Context, y series.Series, x []series.Series) (*ro
 		if err != nil {
 			return nil, fmt.Errorf("fit %s on the first %d observations of %s: %w", m.name(), cut, y.Key, err)
 		}
-		r.members, r.fitted = append(r.members, m), append(r.fitted, whole)
-		r.follow(m, model, y, cut)
+		r.members, r.fitted, models = append(r.members, m), append(r.fitted, whole), append(models, model)
 	}
-	return r, nil
+	return r, a.race(ctx, r, models, y, cut)
+}
+
+// race rolls the models through the window. At a quarter and at half of the origins, the members go on that belong to the better half, or to
+// the best weightMembers, in one of the horizon buckets, and those that scale the scores: successive halving (Jamieson and Talwalkar 2016),
+// which spends the time on those that may get a weight.
+func (a Auto) race(ctx context.Context, r *rolling, models []forecast.Model, y series.Series, cut int) error {
+	n := len(r.at)
+	for range models {
+		r.mid, r.low, r.high = append(r.mid, unknown(n, r.reach)), append(r.low, unknown(n, r.reach)), append(r.high, unknown(n, r.reach))
+	}
+	r.out = make([]bool, len(models))
+	from := 0
+	for _, to := range []int{n / 4, n / 2, n} {
+		for i, model := range models {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if !r.out[i] {
+				told := cut
+				if from > 0 {
+					told = r.at[from-1]
+				}
+				r.follow(i, model, y, told, from, to)
+			}
+		}
+		if to < n {
+			a.halve(r, to)
+		}
+		from = to
+	}
+	return nil
+}
+
+// halve drops the members that are too bad in every bucket of the first n origins.
+func (a Auto) halve(r *rolling, n int) {
+	live := 0
+	for _, out := range r.out {
+		if !out {
+			live++
+		}
+	}
+	keep := max(weightMembers, (live+1)/2)
+	if n == 0 || live <= keep {
+		return
+	}
+	stays := make([]bool, len(r.members))
+	for b := range bucketsOf(r.reach) {
+		errs := make([]float64, len(r.members))
+		for i := range errs {
+			errs[i] = math.Inf(1)
+			if e := r.meanError(b, i, n); !r.out[i] && e == e {
+				errs[i] = e
+			}
+		}
+		limit := slices.Sorted(slices.Values(errs))[keep-1]
+		for i, e := range errs {
+			stays[i] = stays[i] || e <= limit
+		}
+	}
+	for i, m := range r.members {
+		r.out[i] = r.out[i] || !stays[i] && !slices.Contains(a.Benchmarks, m.name())
+	}
+}
+
+// unknown returns n rows of m NaN.
+func unknown(n, m int) [][]float64 {
+	rows := matrix(n, m)
+	for _, row := range rows {
+		for i := range row {
+			row[i] = math.NaN()
+		}
+	}
+	return rows
 }
 
 // fitAt fits m to what lies before the cut and, where that costs little more, to all of y. Where methods were pooled, it is the one that
@@ -181,6 +256,7 @@ func (r *rolling) without(i int) *rolling {
 	out := *r
 	out.members = slices.Delete(slices.Clone(r.members), i, i+1)
 	out.fitted = slices.Delete(slices.Clone(r.fitted), i, i+1)
+	out.out = slices.Delete(slices.Clone(r.out), i, i+1)
 	out.mid = slices.Delete(slices.Clone(r.mid), i, i+1)
 	out.low = slices.Delete(slices.Clone(r.low), i, i+1)
 	out.high = slices.Delete(slices.Clone(r.high), i, i+1)
@@ -202,20 +278,17 @@ func origins(from, to, n int) []int {
 	return slices.Compact(out)
 }
 
-// follow tells model the values after the cut one by one and notes what it forecasts at each origin.
-func (r *rolling) follow(m member, model forecast.Model, y series.Series, cut int) {
-	n := len(r.at)
-	mid, low, high := matrix(n, r.reach), matrix(n, r.reach), matrix(n, r.reach)
-	i := cut
-	for o, at := range r.at {
-		for ; i < at; i++ {
-			m.tell(model, y, i)
+// follow tells member i's model the values from index told on and notes what it forecasts at the origins [from, to).
+func (r *rolling) follow(i int, model forecast.Model, y series.Series, told, from, to int) {
+	for o := from; o < to; o++ {
+		for ; told < r.at[o]; told++ {
+			r.members[i].tell(model, y, told)
 		}
+		low, mid, high := r.low[i][o], r.mid[i][o], r.high[i][o]
 		for h, d := range model.Forecast(r.reach).Steps {
-			low[o][h], mid[o][h], high[o][h] = d.Quantile(scoreProbabilities[0]), d.Quantile(scoreProbabilities[1]), d.Quantile(scoreProbabilities[2])
+			low[h], mid[h], high[h] = d.Quantile(scoreProbabilities[0]), d.Quantile(scoreProbabilities[1]), d.Quantile(scoreProbabilities[2])
 		}
 	}
-	r.mid, r.low, r.high = append(r.mid, mid), append(r.low, low), append(r.high, high)
 }
 
 // thinned returns r and what was said with about n of the origins, spread evenly.

@@ -131,7 +131,9 @@ func weigh(r *rolling, prior *experience) weights {
 	for b := range bucketsOf(r.reach) {
 		errs := make([]float64, len(r.members))
 		for i := range r.members {
-			errs[i] = r.meanError(b, func(o, h int) float64 { return r.mid[i][o][h] })
+			if errs[i] = r.meanError(b, i, len(r.at)); r.out[i] {
+				errs[i] = math.Inf(1)
+			}
 		}
 		n := r.windowsOf(b)
 		w.errs = append(w.errs, errs)
@@ -143,20 +145,21 @@ func weigh(r *rolling, prior *experience) weights {
 	return w
 }
 
-// meanError returns the mean absolute error in bucket b of a forecast, NaN where nothing came to compare it with.
-func (r *rolling) meanError(b int, f func(o, h int) float64) float64 {
+// meanError returns the mean absolute error in bucket b of member i's median at the first n origins, NaN where nothing came to compare it
+// with.
+func (r *rolling) meanError(b, i, n int) float64 {
 	from, to := bounds(b, r.reach)
-	var sum, n float64
-	for o, actual := range r.actual {
+	var sum, count float64
+	for o, actual := range r.actual[:n] {
 		w := math.Exp2(-float64(len(r.at)-1-o) / (recencyHalf * float64(len(r.at))))
 		for h := from - 1; h < to; h++ {
 			if y := actual[h]; !math.IsNaN(y) {
-				sum += w * math.Abs(y-f(o, h))
-				n += w
+				sum += w * math.Abs(y-r.mid[i][o][h])
+				count += w
 			}
 		}
 	}
-	return sum / n
+	return sum / count
 }
 
 // softWeights turns errors into weights: error^-power among the best few, normalised.
