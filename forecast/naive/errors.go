@@ -13,8 +13,8 @@ import (
 type errorLog struct {
 	knot              int
 	stride, maxStride int
-	at                []int
-	errs              []float64
+	at                []int32 // their indices, while any will be forgotten by these
+	errs              []float32
 	added             int // errors ever added
 	grid              forecast.Grid
 	known             int // how many had been added when grid was made; 0 before
@@ -23,7 +23,7 @@ type errorLog struct {
 // logSize is enough to place the 1 % and 99 % quantiles. From batchFrom errors on they count logBatch at a time.
 const (
 	logSize   = 256
-	logBatch  = 16
+	logBatch  = 32
 	batchFrom = 64
 )
 
@@ -46,24 +46,33 @@ func (l *errorLog) due(i int) bool { return i%l.stride == 0 }
 
 // add keeps error e of the observation with index i. A full log forgets every other error until it spans a week, then the oldest.
 func (l *errorLog) add(i int, e float64) {
-	l.at, l.errs = append(l.at, i), append(l.errs, e)
+	if n := len(l.errs); n == cap(l.errs) {
+		l.errs = append(make([]float32, 0, min(max(2*n, logBatch), logSize+logBatch)), l.errs...)
+	}
+	l.errs = append(l.errs, float32(e))
+	if l.stride < l.maxStride {
+		l.at = append(l.at, int32(i))
+	}
 	l.added++
 	if len(l.errs) < logSize+logBatch || l.added%logBatch != 0 {
 		return
 	}
 	if l.stride == l.maxStride {
-		l.at, l.errs = slices.Delete(l.at, 0, logBatch), slices.Delete(l.errs, 0, logBatch)
+		l.errs = slices.Delete(l.errs, 0, logBatch)
 		return
 	}
 	l.stride *= 2
 	n := 0
 	for j, at := range l.at {
-		if l.due(at) {
+		if l.due(int(at)) {
 			l.at[n], l.errs[n] = at, l.errs[j]
 			n++
 		}
 	}
 	l.at, l.errs = l.at[:n], l.errs[:n]
+	if l.stride == l.maxStride {
+		l.at = nil
+	}
 }
 
 // quantiles returns the errors' distribution and how many independent errors it stands for: errors of h steps overlap, so that only
@@ -79,7 +88,11 @@ func (l *errorLog) quantiles() (forecast.Grid, float64) {
 		n -= l.added % logBatch
 	}
 	if l.known != known {
-		l.grid, l.known = forecast.Compact(forecast.NewSample(slices.Clone(l.errs[:n]))), known
+		errs := make([]float64, n)
+		for i, e := range l.errs[:n] {
+			errs[i] = float64(e)
+		}
+		l.grid, l.known = forecast.Compact(forecast.NewSample(errs)), known
 	}
 	return l.grid, float64(n) * min(1, float64(l.stride)/float64(l.knot))
 }
@@ -92,6 +105,23 @@ const (
 	priorLeast  = 1e-6
 )
 
+// belief is the distribution of the errors of one log, nil where there are none, and the share that it has earned against the prior.
+type belief struct {
+	grid  forecast.Grid
+	share float64
+}
+
+// beliefs returns what each log says.
+func beliefs(logs []*errorLog) []belief {
+	out := make([]belief, len(logs))
+	for i, l := range logs {
+		if grid, n := l.quantiles(); grid != nil {
+			out[i] = belief{grid, 1 - max(math.Exp(-n/priorErrors), priorLeast)}
+		}
+	}
+	return out
+}
+
 // spread is the distribution of the error at one horizon, around zero: two neighbouring logs and the prior, each with its share.
 type spread struct {
 	lo, hi        forecast.Grid
@@ -100,38 +130,22 @@ type spread struct {
 
 // blend returns the error distribution for h steps ahead at the given level. Beyond the last knot errors grow with the square root of
 // the horizon, as those of a random walk do.
-func blend(logs []*errorLog, h, seasons int, level float64, normal forecast.Grid) spread {
+func blend(logs []*errorLog, said []belief, h, seasons int, level float64) spread {
 	i := 0
 	for i < len(logs)-1 && logs[i+1].knot <= h {
 		i++
 	}
-	lo, nLo := logs[i].quantiles()
-	hi, nHi := lo, nLo
-	frac, grow := 0.0, math.Sqrt(float64(max(seasons, 1)))
+	lo, hi := said[i], said[i]
+	frac, grow := 0.0, 1.0
 	switch {
 	case i+1 < len(logs):
-		hi, nHi = logs[i+1].quantiles()
+		hi = said[i+1]
 		frac = float64(h-logs[i].knot) / float64(logs[i+1].knot-logs[i].knot)
 	case len(logs) > 1:
 		grow = math.Sqrt(float64(h) / float64(logs[i].knot))
+	case seasons > 1:
+		grow = math.Sqrt(float64(seasons))
 	}
-	share := func(g forecast.Grid, n, frac float64) (w, rest float64) {
-		if g == nil {
-			return 0, frac
-		}
-		w = frac * (1 - max(math.Exp(-n/priorErrors), priorLeast))
-		return w * grow, frac - w
-	}
-	s := spread{lo: lo, hi: hi}
-	var restLo, restHi float64
-	s.wLo, restLo = share(lo, nLo, 1-frac)
-	s.wHi, restHi = share(hi, nHi, frac)
-	s.wPr = (restLo + restHi) * priorSpread * level * grow
-	if s.lo == nil {
-		s.lo = normal
-	}
-	if s.hi == nil {
-		s.hi = normal
-	}
-	return s
+	wLo, wHi := (1-frac)*lo.share, frac*hi.share
+	return spread{lo: lo.grid, hi: hi.grid, wLo: wLo * grow, wHi: wHi * grow, wPr: (1 - wLo - wHi) * priorSpread * level * grow}
 }

@@ -32,8 +32,8 @@ type kept struct {
 
 type keptLog struct {
 	Knot, Stride, MaxStride int
-	At                      []int
-	Errs                    []float64
+	At                      []int32
+	Errs                    []float32
 	Added, Known            int
 	Grid                    forecast.Grid
 }
@@ -54,7 +54,7 @@ type keptSeasonal struct {
 }
 
 // settings identifies models of the same method.
-func settings(name string) string { return name + " 1" }
+func settings(name string) string { return name + " 2" }
 
 // MarshalBinary implements encoding.BinaryMarshaler.
 func (m *model) MarshalBinary() ([]byte, error) {

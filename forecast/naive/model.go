@@ -76,6 +76,7 @@ func (m *model) Forecast(h int) forecast.Forecast {
 	}
 	f := forecast.Forecast{Key: m.key, Unit: m.unit, Method: m.name, Origin: m.end, Step: m.step, Steps: make([]forecast.Distribution, h)}
 	steps := make([]distribution, h)
+	said := beliefs(m.errors)
 	for k := range h {
 		c := m.centre.ahead(k + 1)
 		level := max(c, m.level)
@@ -87,8 +88,7 @@ func (m *model) Forecast(h int) forecast.Forecast {
 			far += m.gap
 		}
 		steps[k] = distribution{
-			scale: m.scale, centre: c, normal: m.normal,
-			spread: blend(m.errors, far, m.centre.seasons(k+1), level, m.normal),
+			model: m, centre: c, spread: blend(m.errors, said, far, m.centre.seasons(k+1), level),
 		}
 		f.Steps[k] = &steps[k]
 	}
@@ -98,19 +98,18 @@ func (m *model) Forecast(h int) forecast.Forecast {
 // distribution is a centre and the errors around it, cut at zero.
 type distribution struct {
 	spread
-	scale  forecast.Scale
+	model  *model
 	centre float64
-	normal forecast.Grid
 }
 
 // Quantile implements forecast.Distribution.
 func (d *distribution) Quantile(p float64) float64 {
-	v := d.centre + d.wPr*d.normal.Quantile(p)
+	v := d.centre + d.wPr*d.model.normal.Quantile(p)
 	if d.wLo != 0 {
 		v += d.wLo * d.lo.Quantile(p)
 	}
 	if d.wHi != 0 {
 		v += d.wHi * d.hi.Quantile(p)
 	}
-	return d.scale.Out(v)
+	return d.model.scale.Out(v)
 }

@@ -21,7 +21,7 @@ type kept struct {
 	Errors    []forecast.Grid
 	Knots     [][]float64
 	Low, High []float64
-	History   []float64
+	History   []float32
 	Capacity  int
 	Gap, N    int
 	Top       float64
@@ -29,16 +29,13 @@ type kept struct {
 }
 
 // settings identifies models of the same method on series of a step and a length.
-func (m Method) settings() string { return fmt.Sprintf("%s 1 %d %v", m.Name(), m.Horizon, m.Seasons) }
+func (m Method) settings() string { return fmt.Sprintf("%s 2 %d %v", m.Name(), m.Horizon, m.Seasons) }
 
 // MarshalBinary implements encoding.BinaryMarshaler.
 func (m *model) MarshalBinary() ([]byte, error) {
 	k := kept{
-		Settings: m.settings, Key: m.key, Unit: m.unit, End: m.end, Scale: m.scale, Offset: m.transform.offset, Errors: m.errors,
+		Settings: m.settings, Key: m.key, Unit: m.unit, End: m.end, Scale: m.scale, Offset: m.transform.offset, Errors: m.errors, Knots: m.coef,
 		Low: m.low, High: m.high, History: m.history, Capacity: cap(m.history), Gap: m.gap, N: m.length, Top: m.top, Step: m.step,
-	}
-	for _, h := range m.layout.knots {
-		k.Knots = append(k.Knots, m.coef[h-1])
 	}
 	var b bytes.Buffer
 	err := gob.NewEncoder(&b).Encode(k)
@@ -57,13 +54,12 @@ func (m Method) Restore(state []byte) (forecast.Model, error) {
 	out := &model{
 		settings: k.Settings, length: k.N, name: m.Name(), key: k.Key, unit: k.Unit, step: k.Step, end: k.End, scale: k.Scale,
 		transform: transform{log: m.Log, offset: k.Offset}, layout: newLayout(k.Step, m.Horizon, k.N, m.seasons()), horizon: m.Horizon,
-		knotCoef: k.Knots, errors: k.Errors, low: k.Low, high: k.High, normal: forecast.NormalGrid(), gap: k.Gap, top: k.Top,
+		learnt: learnt{coef: k.Knots, errors: k.Errors}, low: k.Low, high: k.High, normal: forecast.NormalGrid(), gap: k.Gap, top: k.Top,
 	}
 	if len(k.Knots) != len(out.layout.knots) {
 		return nil, fmt.Errorf("restore %s: %d knots, want %d", m.Name(), len(k.Knots), len(out.layout.knots))
 	}
-	out.interpolate()
 	out.keep = out.layout.keep(2 * out.horizon)
-	out.history = append(make([]float64, 0, k.Capacity), k.History...)
+	out.history = append(make([]float32, 0, k.Capacity), k.History...)
 	return out, nil
 }

@@ -49,10 +49,27 @@ var meanSpans = []time.Duration{
 type period struct {
 	steps float64
 	back  int
+	lags  []int // of the first seasons, from none
+}
+
+// newPeriod returns the season in steps.
+func newPeriod(s season, step time.Duration, horizon int) period {
+	p := period{steps: float64(s.length) / float64(step), back: s.back}
+	lags := make([]int, p.first(2*horizon)+p.back)
+	for k := range lags {
+		lags[k] = p.lag(k)
+	}
+	p.lags = lags
+	return p
 }
 
 // lag returns how many steps k seasons are.
-func (p period) lag(k int) int { return int(math.Round(float64(k) * p.steps)) }
+func (p period) lag(k int) int {
+	if k < len(p.lags) {
+		return p.lags[k]
+	}
+	return int(math.Round(float64(k) * p.steps))
+}
 
 // first returns the smallest k whose lag is at least h.
 func (p period) first(h int) int {
@@ -92,7 +109,7 @@ func newLayout(step time.Duration, horizon, n int, seasons []season) layout {
 	for _, s := range seasons {
 		lag := int(s.length / step)
 		if lag >= leastSeason && n >= s.need(lag, horizon) {
-			l.periods = append(l.periods, period{float64(s.length) / float64(step), s.back})
+			l.periods = append(l.periods, newPeriod(s, step, horizon))
 		}
 	}
 	return l

@@ -4,6 +4,8 @@ import (
 	"math"
 	"time"
 
+	"gonum.org/v1/gonum/floats"
+
 	"github.com/forethought-autoscaler/forethought/forecast"
 	"github.com/forethought-autoscaler/forethought/series"
 )
@@ -22,36 +24,16 @@ type model struct {
 	layout    layout
 	horizon   int
 
-	knotCoef [][]float64     // by knot
-	errors   []forecast.Grid // by knot, in the space of the regression
-	coef     [][]float64     // by step, interpolated
+	learnt // by knot, in the space of the regression
 	// low and high bound the shared features, when fitting and when forecasting: a shift of level such as was hardly ever seen is followed
 	// and not taken for a deviation that will pass.
 	low, high []float64
 	normal    forecast.Grid
 
-	history []float64 // the latest observations in the space of the regression
+	history []float32 // the latest observations in the space of the regression
 	keep    int
 	gap     int     // how many of the latest are missing
 	top     float64 // the largest of the history
-}
-
-// interpolate fills the coefficients of every step.
-func (m *model) interpolate() {
-	p := m.layout.count()
-	all := make([]float64, m.horizon*p)
-	for h := 1; h <= m.horizon; h++ {
-		c := all[(h-1)*p : h*p : h*p]
-		i, t := m.between(h)
-		for j := range c {
-			c[j] = m.knotCoef[i][j]
-			if t > 0 {
-				c[j] += t * (m.knotCoef[i+1][j] - m.knotCoef[i][j])
-			}
-		}
-		m.coef = append(m.coef, c)
-	}
-	m.knotCoef = nil
 }
 
 // between returns the knot at or before step h and how far h lies towards the next one, 0 to 1.
@@ -73,13 +55,18 @@ func (m *model) remember(z []float64) {
 			m.top = v
 		}
 	}
-	for i := len(z) - 1; i >= 0 && math.IsNaN(z[i]); i-- {
+	for i := len(z) - 1; i >= 0 && z[i] != z[i]; i-- {
 		m.gap++
 	}
-	from := max(0, len(z)-m.keep)
-	m.history = make([]float64, len(z)-from, m.keep+m.keep/8+64)
-	copy(m.history, z[from:])
+	z = z[max(0, len(z)-m.keep):]
+	m.history = make([]float32, 0, roomFor(len(z)))
+	for _, v := range z {
+		m.history = append(m.history, float32(v))
+	}
 }
+
+// roomFor returns the capacity to keep n observations in and a few more.
+func roomFor(n int) int { return n + n/16 + 32 }
 
 // winsorise brings the shared features x into the range that was learned from, in place.
 func (m *model) winsorise(x []float64) {
@@ -92,11 +79,15 @@ func (m *model) winsorise(x []float64) {
 func (m *model) Update(y float64) {
 	m.end = m.end.Add(m.step)
 	if len(m.history) == cap(m.history) {
-		n := copy(m.history, m.history[len(m.history)-m.keep:])
-		m.history = m.history[:n]
+		if len(m.history) > m.keep {
+			n := copy(m.history, m.history[len(m.history)-m.keep:])
+			m.history = m.history[:n]
+		} else {
+			m.history = append(make([]float32, 0, roomFor(len(m.history))), m.history...)
+		}
 	}
 	z := m.transform.in(m.scale.In(y))
-	m.history = append(m.history, z)
+	m.history = append(m.history, float32(z))
 	if math.IsNaN(z) {
 		m.gap++
 		return
@@ -110,25 +101,27 @@ func (m *model) Update(y float64) {
 func (m *model) Forecast(h int) forecast.Forecast {
 	l := m.layout
 	f := forecast.Forecast{Key: m.key, Unit: m.unit, Method: m.name, Origin: m.end, Step: m.step, Steps: make([]forecast.Distribution, h)}
-	v := view{z: m.history}
+	v := view[float32]{z: m.history}
 	n := len(m.history) - m.gap
-	a := orZero(l.anchorAt(v, n))
+	a := orZero(v.anchor(l, n))
 	s := l.sharedCount()
 	x := make([]float64, l.count())
-	l.shared(v, n, a, x[:s])
+	v.shared(l, n, a, x[:s])
 	m.winsorise(x[:s])
 	steps := make([]distribution, h)
 	limit := m.transform.in(2 * m.transform.out(m.top))
 	for k := range steps {
 		far := k + 1 + m.gap
-		l.own(v, n, far, x[s:])
-		span := l.anchorFor(min(far, m.horizon))
-		c := orZero(v.mean(n-span, n))
-		for j, b := range m.coef[min(far, m.horizon)-1] {
-			c += b * x[j]
+		near := min(far, m.horizon)
+		v.own(l, n, far, x[s:])
+		span := l.anchorFor(near)
+		knot, frac := m.between(near)
+		c := floats.Dot(m.coef[knot], x)
+		if frac > 0 {
+			c += frac * (floats.Dot(m.coef[knot+1], x) - c)
 		}
-		steps[k] = distribution{model: m, centre: min(max(c, 0), limit), grow: 1}
-		steps[k].knot, steps[k].frac = m.between(min(far, m.horizon))
+		c += orZero(v.mean(n-span, n))
+		steps[k] = distribution{model: m, centre: min(max(c, 0), limit), knot: knot, frac: frac, grow: 1}
 		if far > m.horizon {
 			steps[k].grow = math.Sqrt(float64(far) / float64(m.horizon))
 		}

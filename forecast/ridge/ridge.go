@@ -11,6 +11,7 @@
 package ridge
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -38,6 +39,9 @@ func (m Method) Name() string {
 	return "ridge"
 }
 
+// longSeason is the length from which on averages go over two seasons only, as those of a week do.
+const longSeason = 4 * 24 * time.Hour
+
 // seasons returns the seasons to try: those given each need two of themselves.
 func (m Method) seasons() []season {
 	if len(m.Seasons) == 0 {
@@ -45,41 +49,80 @@ func (m Method) seasons() []season {
 	}
 	out := make([]season, 0, len(m.Seasons))
 	for _, length := range m.Seasons {
-		out = append(out, season{length, 5, 1})
+		back := 5
+		if length >= longSeason {
+			back = 2
+		}
+		out = append(out, season{length, back, 1})
 	}
 	return out
+}
+
+// validate refuses what cannot be fitted.
+func (m Method) validate(y series.Series) error {
+	switch {
+	case m.Horizon < 1:
+		return fmt.Errorf("ridge: Method.Horizon is %d, want at least 1", m.Horizon)
+	case y.Step <= 0:
+		return fmt.Errorf("ridge: series %s has step %s", y.Key, y.Step)
+	}
+	return nil
 }
 
 // Fit needs enough history for the shortest season of at least four steps: at least twice the season, the horizon and 150 more
 // observations.
 func (m Method) Fit(ctx context.Context, y series.Series) (forecast.Model, error) {
-	if m.Horizon < 1 {
-		return nil, fmt.Errorf("ridge: Method.Horizon is %d, want at least 1", m.Horizon)
-	}
-	if y.Step <= 0 {
-		return nil, fmt.Errorf("ridge: series %s has step %s", y.Key, y.Step)
-	}
-	l := newLayout(y.Step, m.Horizon, y.Len(), m.seasons())
-	if need := leastHistory(y.Step, m.Horizon, m.seasons()); len(l.periods) == 0 || y.Len() < need || y.Present() < need/2 {
-		return nil, &forecast.TooShortError{Method: m.Name(), Need: need, Have: min(y.Len(), 2*y.Present())}
-	}
-	scale := forecast.ScaleOf(y.Values)
-	clean := forecast.WithoutOutages(scale.Scaled(y))
-	t := transform{log: m.Log, offset: offsetOf(clean.Values)}
-	for i, v := range clean.Values {
-		clean.Values[i] = t.in(v)
-	}
-	fitted, err := fit(ctx, l, clean.Values)
+	models, err := m.fit(ctx, y, []int{y.Len()})
 	if err != nil {
 		return nil, err
 	}
-	if fitted == nil {
-		return nil, &forecast.TooShortError{Method: m.Name(), Need: y.Len() + leastRows, Have: y.Len()}
+	return models[0], nil
+}
+
+// FitTwice implements forecast.TwiceFitter: the features are those that the history before the cut allows, and built once.
+func (m Method) FitTwice(ctx context.Context, y series.Series, cut int) (before, all forecast.Model, err error) {
+	if cut < 1 || cut > y.Len() {
+		return nil, nil, fmt.Errorf("ridge: cut at %d of %d observations", cut, y.Len())
 	}
-	fitted.name, fitted.key, fitted.unit, fitted.end = m.Name(), y.Key, y.Unit, y.End()
-	fitted.scale, fitted.transform, fitted.settings, fitted.length = scale, t, m.settings(), y.Len()
-	fitted.remember(clean.Values)
-	return fitted, nil
+	models, err := m.fit(ctx, y, []int{cut, y.Len()})
+	if err != nil {
+		return nil, nil, err
+	}
+	return models[0], models[1], nil
+}
+
+// fit returns the models of the beginnings of y that end at ends, ascending.
+func (m Method) fit(ctx context.Context, y series.Series, ends []int) ([]*model, error) {
+	if err := cmp.Or(m.validate(y), ctx.Err()); err != nil {
+		return nil, err
+	}
+	known := y.Slice(0, ends[0])
+	l := newLayout(y.Step, m.Horizon, known.Len(), m.seasons())
+	if need := leastHistory(y.Step, m.Horizon, m.seasons()); len(l.periods) == 0 || known.Len() < need || known.Present() < need/2 {
+		return nil, &forecast.TooShortError{Method: m.Name(), Need: need, Have: min(known.Len(), 2*known.Present())}
+	}
+	scale := forecast.ScaleOf(known.Values)
+	clean := forecast.WithoutOutages(scale.Scaled(y)).Values
+	t := transform{log: m.Log, offset: offsetOf(clean[:known.Len()])}
+	for i, v := range clean {
+		clean[i] = t.in(v)
+	}
+	found, low, high, err := fit(ctx, l, clean, ends)
+	if err != nil {
+		return nil, err
+	}
+	if found == nil {
+		return nil, &forecast.TooShortError{Method: m.Name(), Need: known.Len() + leastRows, Have: known.Len()}
+	}
+	models := make([]*model, len(ends))
+	for i, end := range ends {
+		models[i] = &model{
+			settings: m.settings(), length: known.Len(), name: m.Name(), key: y.Key, unit: y.Unit, step: y.Step, end: y.TimeAt(end - 1),
+			scale: scale, transform: t, layout: l, horizon: m.Horizon, learnt: found[i], low: low, high: high, normal: forecast.NormalGrid(),
+		}
+		models[i].remember(clean[:end])
+	}
+	return models, nil
 }
 
 // transform is the space in which the regression is linear.

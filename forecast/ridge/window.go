@@ -167,7 +167,7 @@ func (p *prior) scale(f float64) {
 
 // settings identifies models of the same method.
 func (w Window) settings() string {
-	return fmt.Sprintf("%s 1 %d %v", w.Name(), w.Horizon, w.Seasons)
+	return fmt.Sprintf("%s 2 %d %v", w.Name(), w.Horizon, w.Seasons)
 }
 
 // windowSeasons are the periods tried where none are given.

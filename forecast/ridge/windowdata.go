@@ -4,8 +4,7 @@ import (
 	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/blas"
-	"gonum.org/v1/gonum/blas/blas64"
+	"gonum.org/v1/gonum/floats"
 )
 
 // windows are the rows of a window regression.
@@ -15,14 +14,14 @@ type windows struct {
 	// before, for features only.
 	z, full        []float64
 	offset, spread float64
-	// at[i] is the origin of row i: the index of its first step. x and y hold its features and targets.
+	// at[i] is the origin of row i: the index of its first step. x and y hold its features and targets, each a column.
 	at   []int
-	x, y []float64
+	x, y [][]float64
 }
 
 const (
-	// mostWindows bounds the number of rows: overlapping windows add cost rather than knowledge. Twice the features is enough.
-	mostWindows = 1200
+	// mostWindows bounds the number of rows: overlapping windows add cost rather than knowledge.
+	mostWindows = 800
 	// targetLimit winsorises targets, in units of the spread; poolLimit does the same for features that others will learn from.
 	targetLimit = 30.0
 	poolLimit   = 30.0
@@ -48,12 +47,11 @@ func (w Window) prepare(values []float64, learnt int, l windowLayout) *windows {
 			d.at = append(d.at, n)
 		}
 	}
-	d.x, d.y = make([]float64, len(d.at)*l.P), make([]float64, len(d.at)*l.H)
-	for i, n := range d.at {
-		l.features(d.full, n, d.x[i*l.P:(i+1)*l.P])
-		for h := range l.H {
+	d.x, d.y = l.columns(d.full, d.at), columnsOf(l.H, len(d.at))
+	for h, y := range d.y {
+		for i, n := range d.at {
 			if e := d.z[n+h] - d.z[n-1]; e == e { // a missing target is taken to be no change, which is what the penalty assumes anyway
-				d.y[i*l.H+h] = min(max(e, -targetLimit), targetLimit)
+				y[i] = min(max(e, -targetLimit), targetLimit)
 			}
 		}
 	}
@@ -105,20 +103,45 @@ func filled(z []float64, l windowLayout) []float64 {
 	return out
 }
 
-// features fills x with those of origin n, where z[n-1] is the latest observation, and returns the level there. z must reach n+H less the
-// shortest shift.
-func (l windowLayout) features(z []float64, n int, x []float64) float64 {
-	a := z[n-1]
+// columns returns the features of the origins at. z must reach the latest one plus H less the shortest shift.
+func (l windowLayout) columns(z []float64, at []int) [][]float64 {
+	x := columnsOf(l.P, len(at))
+	for i := range at {
+		x[0][i] = 1
+	}
+	difference := func(column []float64, lag, from int) {
+		for i, n := range at {
+			column[i] = z[n-lag] - z[n-from]
+		}
+	}
+	for k := 1; k < l.Latest; k++ {
+		difference(x[k], k+1, 1)
+	}
+	seasonal := x[l.Latest:]
+	for _, s := range l.Shifts {
+		difference(seasonal[0], 1, s+1)
+		for h := range l.H {
+			difference(seasonal[h+1], s-h, s+1)
+		}
+		seasonal = seasonal[l.H+1:]
+	}
+	return x
+}
+
+// features fills x with the same features of the origin after the end of z, and returns the level there.
+func (l windowLayout) features(z []float32, x []float64) float64 {
+	n := len(z)
+	a := float64(z[n-1])
 	x[0] = 1
 	for k := 1; k < l.Latest; k++ {
-		x[k] = z[n-1-k] - a
+		x[k] = float64(z[n-1-k]) - a
 	}
 	x = x[l.Latest:]
 	for _, s := range l.Shifts {
-		then := z[n-1-s]
+		then := float64(z[n-1-s])
 		x[0] = a - then
 		for h, v := range z[n-s : n-s+l.H] {
-			x[h+1] = v - then
+			x[h+1] = float64(v) - then
 		}
 		x = x[l.H+1:]
 	}
@@ -127,8 +150,10 @@ func (l windowLayout) features(z []float64, n int, x []float64) float64 {
 
 // winsorise limits the features.
 func (d *windows) winsorise(limit float64) {
-	for i, v := range d.x {
-		d.x[i] = min(max(v, -limit), limit)
+	for _, column := range d.x {
+		for i, v := range column {
+			column[i] = min(max(v, -limit), limit)
+		}
 	}
 }
 
@@ -138,26 +163,30 @@ func (d *windows) before(n int) int {
 	return i
 }
 
+// chunk is the number of rows that are summed at a time, so that their features stay in the cache.
+const chunk = 128
+
 // sum adds X'X (upper triangle) and X'Y of the rows [from, to).
 func (d *windows) sum(from, to int, gram, right []float64) {
 	p, h := d.layout.P, d.layout.H
-	if to <= from {
-		return
+	for ; from < to; from += chunk {
+		end := min(from+chunk, to)
+		for j, column := range d.x {
+			a := column[from:end]
+			for k := j; k < p; k++ {
+				gram[j*p+k] += floats.Dot(a, d.x[k][from:end])
+			}
+			for k, y := range d.y {
+				right[j*h+k] += floats.Dot(a, y[from:end])
+			}
+		}
 	}
-	x := blas64.General{Rows: to - from, Cols: p, Stride: p, Data: d.x[from*p : to*p]}
-	y := blas64.General{Rows: to - from, Cols: h, Stride: h, Data: d.y[from*h : to*h]}
-	blas64.Syrk(blas.Trans, 1, x, 1, blas64.Symmetric{N: p, Stride: p, Data: gram, Uplo: blas.Upper})
-	blas64.Gemm(blas.Trans, blas.NoTrans, 1, x, y, 1, blas64.General{Rows: p, Cols: h, Stride: h, Data: right})
 }
 
-// predict returns the targets that coefficients expect of the rows [from, to).
-func (d *windows) predict(coefficients []float64, from, to int) []float64 {
-	p, h := d.layout.P, d.layout.H
-	out := make([]float64, (to-from)*h)
-	if to <= from {
-		return out
+// predict fills out with what coefficients expect of the rows [from, from+len(out)) at step k; there are steps for each feature.
+func (d *windows) predict(coefficients []float64, steps, k, from int, out []float64) {
+	clear(out)
+	for j, column := range d.x {
+		floats.AddScaled(out, coefficients[j*steps+k], column[from:from+len(out)])
 	}
-	blas64.Gemm(blas.NoTrans, blas.NoTrans, 1, blas64.General{Rows: to - from, Cols: p, Stride: p, Data: d.x[from*p : to*p]},
-		blas64.General{Rows: p, Cols: h, Stride: h, Data: coefficients}, 0, blas64.General{Rows: to - from, Cols: h, Stride: h, Data: out})
-	return out
 }

@@ -27,7 +27,7 @@ type windowState struct {
 	Horizon  int
 	Gap      int // how many of the latest observations are missing
 	Top      float64
-	Known    []float64 // the latest observations in the space of the regression, gaps before the last one filled
+	Known    []float32 // the latest observations in the space of the regression, gaps before the last one filled
 	// Coefficients of feature j for step h+1 are at [j*Horizon+h]; Errors are by step.
 	Coefficients []float32
 	Errors       []forecast.Grid
@@ -51,8 +51,10 @@ func (m *windowModel) remember(z []float64) {
 	from := max(0, n-keep-m.Layout.Season)
 	full := filled(z[from:n], m.Layout)
 	full = full[max(0, len(full)-keep):]
-	m.Known = make([]float64, len(full), keep+keep/8+64)
-	copy(m.Known, full)
+	m.Known = make([]float32, 0, roomFor(keep))
+	for _, v := range full {
+		m.Known = append(m.Known, float32(v))
+	}
 }
 
 // keep returns how many observations features reach back over.
@@ -69,12 +71,12 @@ func (m *windowModel) Update(y float64) {
 	for ; m.Gap > 0; m.Gap-- {
 		m.push(m.ago(m.Layout.Season))
 	}
-	m.push(z)
+	m.push(float32(z))
 	m.Top = max(m.Top, z)
 }
 
 // ago returns what was known season steps before the next one; the latest without a season.
-func (m *windowModel) ago(season int) float64 {
+func (m *windowModel) ago(season int) float32 {
 	if season == 0 || season > len(m.Known) {
 		season = 1
 	}
@@ -82,7 +84,7 @@ func (m *windowModel) ago(season int) float64 {
 }
 
 // push appends z and forgets what no feature reaches.
-func (m *windowModel) push(z float64) {
+func (m *windowModel) push(z float32) {
 	if len(m.Known) == cap(m.Known) && len(m.Known) > m.keep() {
 		n := copy(m.Known, m.Known[len(m.Known)-m.keep():])
 		m.Known = m.Known[:n]
@@ -94,9 +96,9 @@ func (m *windowModel) push(z float64) {
 // more.
 func (m *windowModel) Forecast(h int) forecast.Forecast {
 	f := forecast.Forecast{Key: m.Key, Unit: m.Unit, Method: m.Name, Origin: m.End, Step: m.Step, Steps: make([]forecast.Distribution, h)}
-	l, n := m.Layout, len(m.Known)
+	l := m.Layout
 	x := make([]float64, l.P)
-	a := l.features(m.Known, n, x)
+	a := l.features(m.Known, x)
 	centre := make([]float64, l.H)
 	for j, v := range x {
 		if v != 0 {
