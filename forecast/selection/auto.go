@@ -57,8 +57,8 @@ func (a Auto) validate() error {
 		return errors.New("selection: Auto.Fallback is nil")
 	case a.Horizon < 1:
 		return fmt.Errorf("selection: Auto.Horizon is %d, want at least 1", a.Horizon)
-	case a.Origins < 0:
-		return fmt.Errorf("selection: Auto.Origins is %d, want 0 or more", a.Origins)
+	case a.Origins < 0 || a.Origins > math.MaxUint16:
+		return fmt.Errorf("selection: Auto.Origins is %d, want 0 to %d", a.Origins, math.MaxUint16)
 	}
 	seen := map[string]bool{}
 	for _, m := range a.Methods {

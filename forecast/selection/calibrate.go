@@ -37,7 +37,7 @@ type calibration struct {
 	// shape[b] holds the errors of bucket b over spread and sigma as quantiles.
 	shape []forecast.Grid
 	// order[h] lists the origins by their error at step h+1, smallest first: the dependence between steps that sample paths keep.
-	order [][]int32
+	order [][]uint16
 	// window is the number of steps that the rolling origins were spread over.
 	window int
 }
@@ -206,18 +206,18 @@ func shapeOf(r *rolling, f [][]said, c *calibration, held []bool, from, to int) 
 }
 
 // errorOrder sorts the origins by their standardised error at each step. A missing error counts as none.
-func errorOrder(r *rolling, f [][]said, c *calibration) [][]int32 {
-	order := make([][]int32, r.reach)
+func errorOrder(r *rolling, f [][]said, c *calibration) [][]uint16 {
+	order := make([][]uint16, r.reach)
 	z := make([]float64, len(r.at))
 	for h := range order {
-		order[h] = make([]int32, len(r.at))
+		order[h] = make([]uint16, len(r.at))
 		for o := range r.at {
-			order[h][o], z[o] = int32(o), 0
+			order[h][o], z[o] = uint16(o), 0
 			if y := r.actual[o][h]; !math.IsNaN(y) {
 				z[o] = c.standard(f[o][h], y)
 			}
 		}
-		slices.SortStableFunc(order[h], func(a, b int32) int {
+		slices.SortStableFunc(order[h], func(a, b uint16) int {
 			switch {
 			case z[a] < z[b]:
 				return -1

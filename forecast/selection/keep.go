@@ -43,7 +43,7 @@ type keptCalibration struct {
 	Floor, Least float64
 	Sigma        []float64
 	Shape        []forecast.Grid
-	Order        [][]int32
+	Order        [][]uint16
 	Window       int
 }
 

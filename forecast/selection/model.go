@@ -27,6 +27,7 @@ type model struct {
 	calibration *calibration // nil where the sole member's own distribution is used
 	selection   forecast.Selection
 	tracker     *tracker // nil without calibration
+	now         []said   // what was said of the next steps after the latest observation; nil after Restore
 	top         float64  // the largest observation
 }
 
@@ -99,7 +100,11 @@ func (m *model) quantiles(h int) []forecast.Grid {
 		return out
 	}
 	all := make(forecast.Grid, h*len(m.calibration.normal))
-	for k, s := range m.say(h, nil) {
+	now := m.now
+	if len(now) < h {
+		now = m.say(h, nil)
+	}
+	for k, s := range now[:h] {
 		far := k + 1 + m.gap
 		n := len(m.calibration.normal)
 		g := all[k*n : (k+1)*n : (k+1)*n]
@@ -128,12 +133,16 @@ func (m *model) outward(g forecast.Grid) forecast.Grid {
 // say blends the members' medians and spreads. Where mids is not nil it receives the medians of each member that forecasts.
 func (m *model) say(h int, mids [][]float64) []said {
 	out := make([]said, h)
+	places := make([]place, h)
+	for k := range places {
+		places[k] = m.weights.place(k + 1 + m.gap)
+	}
 	for i, member := range m.members {
 		if member == nil {
 			continue
 		}
 		for k, d := range member.Forecast(h).Steps {
-			w := m.weights.at(i, k+1+m.gap)
+			w := places[k].of(m.weights, i)
 			if w == 0 && mids == nil {
 				continue
 			}
@@ -161,14 +170,14 @@ func (m *model) Simulate(h, n int, seed uint64) [][]float64 {
 	paths := matrix(n, h)
 	rng := rand.New(rand.NewPCG(seed, 0x5851f42d4c957f2d))
 	var origins int
-	var order [][]int32
+	var order [][]uint16
 	if m.calibration != nil {
 		order = m.calibration.order
 		origins = len(order[0])
 	}
 	ranks := newRanks(rng, n, origins)
 	for k, g := range m.quantiles(h) {
-		var by []int32
+		var by []uint16
 		if order != nil {
 			by = order[min(k, len(order)-1)]
 		}

@@ -136,10 +136,10 @@ func (m *model) track() {
 			mids[i] = make([]float64, far)
 		}
 	}
-	now := m.say(far, mids)
+	m.now = m.say(far, mids)
 	for _, f := range t.followed {
 		slot := t.n % f.step
-		f.said[slot] = now[f.step-1]
+		f.said[slot] = m.now[f.step-1]
 		if m.gap > 0 {
 			f.said[slot].mid = math.NaN() // as far ahead of the last observation as a step of another bucket
 		}

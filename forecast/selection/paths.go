@@ -35,7 +35,7 @@ func newRanks(rng *rand.Rand, n, origins int) *ranks {
 }
 
 // at returns the paths from the lowest to the highest at a step at which the origins are ordered so. The slice is reused.
-func (r *ranks) at(origins []int32) []int {
+func (r *ranks) at(origins []uint16) []int {
 	if origins == nil {
 		return r.order
 	}

@@ -68,25 +68,40 @@ func (w weights) uses(i int) bool {
 	return slices.ContainsFunc(w.byBucket, func(b []float64) bool { return b[i] > 0 })
 }
 
-// at returns the weight of member i at step h, between bucket centres interpolated in the logarithm of the step, so that a path does
-// not jump where a bucket ends.
-func (w weights) at(i, h int) float64 {
+// place is where a step lies between the centres of two neighbouring buckets, and how far towards the second one, 0 to 1.
+type place struct {
+	bucket, next int
+	t            float64
+}
+
+// place returns where step h lies, between bucket centres interpolated in the logarithm of the step, so that a path does not jump where a
+// bucket ends.
+func (w weights) place(h int) place {
 	x := math.Log(float64(h))
 	var before float64
 	for b := range w.byBucket {
 		from, to := bounds(b, w.reach)
-		c := 0.5 * (math.Log(float64(from)) + math.Log(float64(max(from, to))))
+		c := 0.5 * math.Log(float64(from)*float64(max(from, to)))
 		if x <= c {
 			if b == 0 {
-				return w.byBucket[0][i]
+				return place{}
 			}
-			t := (x - before) / (c - before)
-			return w.byBucket[b-1][i] + t*(w.byBucket[b][i]-w.byBucket[b-1][i])
+			return place{b - 1, b, (x - before) / (c - before)}
 		}
 		before = c
 	}
-	return w.byBucket[len(w.byBucket)-1][i]
+	last := len(w.byBucket) - 1
+	return place{last, last, 0}
 }
+
+// of returns the weight of member i there.
+func (p place) of(w weights, i int) float64 {
+	v := w.byBucket[p.bucket][i]
+	return v + p.t*(w.byBucket[p.next][i]-v)
+}
+
+// at returns the weight of member i at step h.
+func (w weights) at(i, h int) float64 { return w.place(h).of(w, i) }
 
 // overall returns the member weights averaged over the buckets.
 func (w weights) overall() []float64 {
@@ -108,6 +123,8 @@ const (
 	// weightMembers bounds how many members share a bucket, and weightReach how much worse than the best one may be.
 	weightMembers = 6
 	weightReach   = 1.3
+	// weightLeast is the share below which a member is not worth its memory.
+	weightLeast = 0.03
 	// trustWindows is the number of windows at which a series' own weights count as much as those of many series.
 	trustWindows = 8.0
 )
@@ -180,6 +197,12 @@ func softWeights(errs []float64, power float64) []float64 {
 	for i, e := range errs {
 		if e <= limit {
 			w[i] = math.Pow(best/e, power)
+		}
+	}
+	normalise(w)
+	for i, v := range w {
+		if v < weightLeast {
+			w[i] = 0
 		}
 	}
 	return normalise(w)
