@@ -13,7 +13,7 @@ import (
 )
 
 // stateVersion changes when what is written changes.
-const stateVersion = 1
+const stateVersion = 2
 
 // state is a model as it is written.
 type state struct {
@@ -24,7 +24,7 @@ type state struct {
 	Step      time.Duration
 	End       time.Time
 	Scale     forecast.Scale
-	Cycles    [][]float64
+	Cycles    [][]float32
 	Passed    int
 	Remainder []byte
 }

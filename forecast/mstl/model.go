@@ -1,7 +1,6 @@
 package mstl
 
 import (
-	"slices"
 	"time"
 
 	"github.com/forethought-autoscaler/forethought/forecast"
@@ -17,7 +16,7 @@ type model struct {
 	step      time.Duration
 	end       time.Time
 	scale     forecast.Scale
-	cycles    [][]float64 // cycles[i][k] is season i at step k+1 after the fit
+	cycles    [][]float32 // cycles[i][k] is season i at step k+1 after the fit; half the memory, and exact to 6e-8 of the season
 	passed    int         // steps since the fit
 	remainder forecast.Model
 }
@@ -26,7 +25,11 @@ type model struct {
 func newModel(m Method, y series.Series, scale forecast.Scale, periods []int, seasons [][]float64) *model {
 	fitted := &model{name: m.Name(), settings: m.settings(), key: y.Key, unit: y.Unit, step: y.Step, end: y.End(), scale: scale}
 	for i, p := range periods {
-		fitted.cycles = append(fitted.cycles, slices.Clone(seasons[i][y.Len()-p:]))
+		cycle := make([]float32, p)
+		for k, v := range seasons[i][y.Len()-p:] {
+			cycle[k] = float32(v)
+		}
+		fitted.cycles = append(fitted.cycles, cycle)
 	}
 	return fitted
 }
@@ -35,7 +38,7 @@ func newModel(m Method, y series.Series, scale forecast.Scale, periods []int, se
 func (m *model) season(h int) float64 {
 	var sum float64
 	for _, c := range m.cycles {
-		sum += c[(m.passed+h-1)%len(c)]
+		sum += float64(c[(m.passed+h-1)%len(c)])
 	}
 	return sum
 }

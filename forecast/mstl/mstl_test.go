@@ -53,7 +53,7 @@ func TestForecastAgainstR(t *testing.T) {
 	steps := m.Forecast(200).Steps
 	f := func(h int, want float64) {
 		t.Helper()
-		if got := steps[h-1].Quantile(0.5); math.Abs(got-want) > 1e-9 {
+		if got := steps[h-1].Quantile(0.5); math.Abs(got-want) > 1e-7*math.Abs(want) { // a season is kept to six digits and a half
 			t.Errorf("median of step %d is %.12f, want %.12f", h, got, want)
 		}
 	}

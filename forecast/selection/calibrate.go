@@ -87,8 +87,11 @@ func (k spreadKind) spread(s said, above bool, floor float64) float64 {
 	}
 }
 
-// choiceOrigins is the number of rolling origins on which the kind of spread is chosen.
-const choiceOrigins = 64
+// choiceOrigins is the number of rolling origins on which the kind of spread is chosen, orderOrigins that of the error paths that are kept.
+const (
+	choiceOrigins = 64
+	orderOrigins  = 128
+)
 
 // calibrate measures the combination's errors on the rolling origins.
 func calibrate(r *rolling, f [][]said) *calibration {
@@ -100,7 +103,8 @@ func calibrate(r *rolling, f [][]said) *calibration {
 		}
 	}
 	c := measure(r, f, best, make([]bool, len(r.at)))
-	c.order = errorOrder(r, f, c)
+	some, said = r.thinned(f, orderOrigins)
+	c.order = errorOrder(some, said, c)
 	return c
 }
 

@@ -63,6 +63,20 @@ func (w weights) follow(b int, live func(i int) bool) {
 	w.byBucket[b] = share
 }
 
+// prune takes the shares of members that are not worth their memory, unless they are all of a bucket.
+func (w weights) prune() {
+	for i, share := range w.overall() {
+		if share < overallLeast && !slices.ContainsFunc(w.byBucket, func(b []float64) bool { return b[i] > 0.5 }) {
+			for b := range w.byBucket {
+				w.byBucket[b][i] = 0
+			}
+		}
+	}
+	for _, b := range w.byBucket {
+		normalise(b)
+	}
+}
+
 // uses reports whether member i has a weight in any bucket.
 func (w weights) uses(i int) bool {
 	return slices.ContainsFunc(w.byBucket, func(b []float64) bool { return b[i] > 0 })
@@ -125,6 +139,8 @@ const (
 	weightReach   = 1.3
 	// weightLeast is the share below which a member is not worth its memory.
 	weightLeast = 0.03
+	// overallLeast is the same for the mean over the buckets.
+	overallLeast = 0.02
 	// trustWindows is the number of windows at which a series' own weights count as much as those of many series.
 	trustWindows = 8.0
 )
@@ -159,6 +175,7 @@ func weigh(r *rolling, prior *experience) weights {
 		w.byBucket = append(w.byBucket, nil)
 		w.follow(b, func(int) bool { return true })
 	}
+	w.prune()
 	return w
 }
 
