@@ -15,7 +15,7 @@ const (
 	inputHelp = "CSV, or CSV compressed with gzip: long (series,timestamp,value) or wide (timestamp and one column a series); blank is missing."
 	stepHelp  = "Distance of the observations of --input; told from the timestamps where empty. A series of one observation needs it."
 
-	seasonHelp = "Season, in steps or as a duration such as 1d, several separated by commas; a day and a week where empty."
+	seasonHelp = "Season, in steps or as a duration such as 1d, several separated by commas; found in each history where empty."
 )
 
 // length is a distance in time: a number of steps, or a duration.

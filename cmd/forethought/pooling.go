@@ -69,8 +69,9 @@ func poolMethods(ctx context.Context, all []series.Series, name string, r recipe
 	}
 	times := poolTimes(all)
 	inOrder(len(times), runtime.GOMAXPROCS(0), func(i int) outcome {
-		m, err := pooler.Pool(ctx, upTo(all, times[i]))
-		return outcome{m, err}
+		var o outcome
+		o.method, o.err = pooler.Pool(ctx, upTo(all, times[i]))
+		return o
 	}, func(i int, o outcome) {
 		if o.err != nil {
 			err = fmt.Errorf("learn from %d series together: %w", len(all), o.err)

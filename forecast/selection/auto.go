@@ -20,7 +20,8 @@ import (
 
 // Auto is a forecast.Method that combines others. Methods, Fallback and Horizon are required.
 type Auto struct {
-	// Methods are the members to choose from. Their names must differ. A member that returns a *forecast.TooShortError takes no part.
+	// Methods are the members to choose from. Their names must differ. A member that can't be fitted takes no part, and
+	// Selection's reason says why.
 	Methods []forecast.Method
 	// Fallback forecasts while the history is too short to compare methods. It must need one observation only.
 	Fallback forecast.Method
@@ -132,11 +133,11 @@ func (a Auto) fitCombination(ctx context.Context, y series.Series, scale forecas
 		if w.uses(i) && fitted == nil {
 			var err error
 			fitted, err = candidate.fit(ctx, y, 0, y.Len())
-			if _, ok := errors.AsType[*forecast.TooShortError](err); ok { // more features than gaps leave room for
-				return a.fitCombination(ctx, y, scale, r.without(i))
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
 			}
-			if err != nil {
-				return nil, fmt.Errorf("fit %s on all of %s: %w", candidate.name(), y.Key, err)
+			if err != nil { // for example more features than gaps leave room for
+				return a.fitCombination(ctx, y, scale, r.without(i, err))
 			}
 		}
 		if w.uses(i) {

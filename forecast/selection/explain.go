@@ -81,6 +81,9 @@ func missing(y series.Series, r *rolling) string {
 		fmt.Fprintf(&b, "; %s needs %s of history, have %s, possible from %s", t.method,
 			span(t.need, y.Step), span(y.Len(), y.Step), y.TimeAt(t.need-1).Format(time.RFC3339))
 	}
+	for _, f := range r.failed {
+		fmt.Fprintf(&b, "; %s takes no part: %v", f.method, f.err)
+	}
 	if len(r.tooDear) > 0 {
 		fmt.Fprintf(&b, "; left out for their cost: %s", strings.Join(r.tooDear, ", "))
 	}

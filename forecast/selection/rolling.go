@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -30,8 +29,16 @@ type rolling struct {
 	out []bool
 	// tooShort holds the members that the history before the cut did not suffice for.
 	tooShort []shortage
+	// failed holds the members that could not be fitted for another reason.
+	failed []failure
 	// tooDear names the methods that the budget had no room for.
 	tooDear []string
+}
+
+// failure is a member that could not be fitted, and why.
+type failure struct {
+	method string
+	err    error
 }
 
 // member is a method that takes part. Where x is not nil it is told the leading indicators too.
@@ -139,7 +146,11 @@ func (a Auto) roll(ctx context.Context, y series.Series, x []series.Series) (*ro
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("fit %s on the first %d observations of %s: %w", m.name(), cut, y.Key, err)
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			r.failed = append(r.failed, failure{m.name(), err})
+			continue
 		}
 		r.members, r.fitted, models = append(r.members, m), append(r.fitted, whole), append(models, model)
 	}
@@ -239,8 +250,10 @@ func (a Auto) shortages(ctx context.Context, y series.Series, r *rolling) error 
 		switch {
 		case errors.As(err, &short):
 			r.tooShort = append(r.tooShort, shortage{m.Name(), max(need(short.Need, y), windowLeast*windowShare)})
+		case ctx.Err() != nil:
+			return ctx.Err()
 		case err != nil:
-			return fmt.Errorf("fit %s on %s: %w", m.Name(), y.Key, err)
+			r.failed = append(r.failed, failure{m.Name(), err})
 		}
 	}
 	return nil
@@ -251,9 +264,10 @@ func need(n int, y series.Series) int {
 	return min(n*windowShare/(windowShare-1)+1, n+int(windowMost/y.Step))
 }
 
-// without returns r less member i.
-func (r *rolling) without(i int) *rolling {
+// without returns r less member i, which could not be fitted to the whole history.
+func (r *rolling) without(i int, err error) *rolling {
 	out := *r
+	out.failed = append(slices.Clone(r.failed), failure{r.members[i].name(), err})
 	out.members = slices.Delete(slices.Clone(r.members), i, i+1)
 	out.fitted = slices.Delete(slices.Clone(r.fitted), i, i+1)
 	out.out = slices.Delete(slices.Clone(r.out), i, i+1)

@@ -78,12 +78,18 @@ func (failing) Fit(context.Context, series.Series) (forecast.Model, error) {
 	return nil, errors.New("broken")
 }
 
-func TestFailingMemberIsAnError(t *testing.T) {
-	a := newAuto(12)
-	a.Methods = append(a.Methods, failing{})
-	if _, err := a.Fit(t.Context(), office(600, 10*time.Minute, 1)); err == nil || !strings.Contains(err.Error(), "failing") {
-		t.Errorf("error %v, want one that names the method", err)
+func TestFailingMemberTakesNoPart(t *testing.T) {
+	f := func(n int) {
+		t.Helper()
+		a := newAuto(12)
+		a.Methods = append(a.Methods, failing{})
+		m := methodtest.Fit(t, a, office(n, 10*time.Minute, 1))
+		if s := selectionOf(m); !strings.Contains(s.Reason, "failing takes no part: broken") {
+			t.Errorf("reason %q, want one that says which method failed and why", s.Reason)
+		}
 	}
+	f(600)
+	f(20)
 }
 
 func TestBeatsNaiveOnSeasonsAndNoise(t *testing.T) {
