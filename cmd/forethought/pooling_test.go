@@ -36,7 +36,7 @@ func TestPoolTimes(t *testing.T) {
 	}
 	f(manySeries(40, func(int) int { return 100 }), 100)
 	f(manySeries(60, func(i int) int { return 100 + 50*(i%2) }), 100, 150)
-	f(manySeries(40, func(i int) int { return 100 + i }), 104)                           // no common end: as of the time before which a tenth end
+	f(manySeries(40, func(i int) int { return 100 + i }), 104)                                    // no common end: as of the time before which a tenth end
 	f(manySeries(40, func(i int) int { return map[bool]int{true: 50, false: 100}[i == 0] }), 100) // one that ended early
 }
 
