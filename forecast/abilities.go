@@ -48,7 +48,8 @@ type Calendar interface {
 }
 
 // TwiceFitter is implemented by a Method that fits a history and its beginning together for little more than the cost of one. FitTwice
-// returns the models that Fit gives for y[:cut] and for y; it may take from y[:cut] the scale that both share.
+// returns the models of y[:cut] and of y. They are those of Fit but for the scale, the features and the choice of rows, which both share
+// and which follow from y[:cut] and from the length of y: no observation after the cut changes the first one.
 type TwiceFitter interface {
 	Method
 	FitTwice(ctx context.Context, y series.Series, cut int) (before, all Model, err error)

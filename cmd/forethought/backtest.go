@@ -157,7 +157,9 @@ func (b *backtest) prepare(y series.Series) (*trial, error) {
 		seasons = selection.SeasonsOf(y)
 	}
 	auto, on := r.auto(), r.combined(seasons)
-	methods, err := chooseMethods(b.methods, append([]forecast.Method{auto}, on.Methods...), r.known())
+	r.seasons = seasons
+	known := r.known()[1:] // all but the choice, which finds the seasons for itself
+	methods, err := chooseMethods(b.methods, append([]forecast.Method{auto}, on.Methods...), append([]forecast.Method{auto}, known...))
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"runtime"
@@ -135,7 +136,8 @@ func (b *batch) methods(ctx context.Context, stderr io.Writer, all []series.Seri
 		groups[y.Step] = append(groups[y.Step], y)
 	}
 	methods := map[time.Duration]fileMethods{}
-	for step, group := range groups {
+	for _, step := range slices.Sorted(maps.Keys(groups)) {
+		group := groups[step]
 		done := tellPooling(stderr, len(group))
 		r := recipe{step: step, horizon: b.ahead.steps(step), seasons: spans(b.periods, step)}
 		m, err := poolMethods(ctx, group, b.method, r, b.alone)

@@ -80,13 +80,16 @@ func (m *model) MarshalBinary() ([]byte, error) {
 
 // restore reads what MarshalBinary wrote for the method of this name.
 func restore(name string, state []byte) (forecast.Model, error) {
-	k := kept{Level: math.NaN()}
+	var k kept
 	if err := gob.NewDecoder(bytes.NewReader(state)).Decode(&k); err != nil {
 		return nil, fmt.Errorf("restore %s: %w", name, err)
 	}
 	m := &model{
 		name: name, key: k.Key, unit: k.Unit, step: k.Step, end: k.End, scale: k.Scale,
 		past: k.Past, n: k.N, gap: k.Gap, level: k.Level, ready: k.Ready,
+	}
+	if !m.ready {
+		m.level = math.NaN() // gob leaves zeros out, so that NaN can't be what it begins with
 	}
 	for _, l := range k.Logs {
 		m.errors = append(m.errors, &errorLog{

@@ -183,3 +183,27 @@ func TestKeptAtZero(t *testing.T) {
 		}
 	}
 }
+
+// A model that was kept while the demand was zero goes on as the one that was written.
+func TestKeptAtZeroGoesOn(t *testing.T) {
+	y := series.Series{Key: "t", Start: time.Unix(0, 0).UTC(), Step: time.Minute, Values: make([]float64, 5)}
+	model := methodtest.Fit(t, naive.Last{}, y)
+	state, err := model.(encoding.BinaryMarshaler).MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	restored, err := naive.Last{}.Restore(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 5 {
+		model.Update(float64(8 * i))
+		restored.Update(float64(8 * i))
+	}
+	want, got := methodtest.Table(model.Forecast(3)), methodtest.Table(restored.Forecast(3))
+	for i := range want {
+		if got[i] != want[i] {
+			t.Fatalf("quantile %d is %v after a restart, want %v", i, got[i], want[i])
+		}
+	}
+}

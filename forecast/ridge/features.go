@@ -12,6 +12,12 @@ type view[T float32 | float64] struct {
 	wide   []float64
 }
 
+// keptSpans and keptLength bound the levels that are kept: 16 MB. The others are taken from the sums.
+const (
+	keptSpans  = 16
+	keptLength = 1 << 17
+)
+
 // summed returns a view of z with sums, levels and smoothed values.
 func summed(z []float64, l layout) view[float64] {
 	v := view[float64]{z: z, sum: make([]float64, len(z)+1), have: make([]int32, len(z)+1)}
@@ -22,8 +28,12 @@ func summed(z []float64, l layout) view[float64] {
 			v.have[i+1]++
 		}
 	}
-	levels := make([][]float64, 0, l.anchor)
-	for span := 1; span <= l.anchor; span++ {
+	spans := min(l.anchor, keptSpans)
+	if len(z) > keptLength {
+		spans = 0
+	}
+	levels := make([][]float64, 0, spans)
+	for span := 1; span <= spans; span++ {
 		at := make([]float64, len(z)+1)
 		for n := range at {
 			at[n] = v.mean(n-span, n)

@@ -2,8 +2,9 @@
 // them by how well they did at each horizon, and calibrates the combination's intervals on its own errors.
 //
 // Nothing about the combination is fixed beforehand but its rules. The methods are fitted on the history up to a cut, rolled through
-// what came after it, scored there, and then fitted again on all of it. What is reported as a score was not used to calibrate itself:
-// the window is split into blocks, and each block is scored with what the others say.
+// what came after it, scored there, and then fitted again on all of it. The widths behind a reported score were not measured on what is
+// scored: the window is split into blocks, and each block is scored with the widths of the others. The weights are those of the whole
+// window, so that on a short history the combination's reported score is too good by some percent; what is promised is settled later.
 package selection
 
 import (
@@ -44,6 +45,8 @@ type Auto struct {
 	past map[string]forecast.Method
 	// prior is how well members did on many series, nil before Pool.
 	prior *experience
+	// fair keeps every member to the end of the rolling origins.
+	fair bool
 }
 
 // Name returns forecast.Combination.
@@ -73,7 +76,7 @@ func (a Auto) validate() error {
 
 const (
 	defaultOrigins = 256
-	// The window in which methods are compared is the last third of the history, a week at most.
+	// The window in which methods are compared is the last third of the history, 14 days at most.
 	windowShare = 3
 	windowMost  = 14 * 24 * time.Hour
 	// windowLeast is the number of steps below which nothing can be compared.

@@ -106,16 +106,15 @@ func span(n int, step time.Duration) string {
 // scores returns the scores of the combination, cross-fitted, and of every member as it is, by bucket.
 func (a Auto) scores(r *rolling, f [][]said, kind spreadKind, scale forecast.Scale) []forecast.Score {
 	n := bucketsOf(r.reach)
-	members := make([][]tally, len(r.members))
-	for i := range r.members {
-		members[i] = memberTallies(r, i)
-	}
-	var base []tally
-	if bench := a.benchmark(r); bench >= 0 {
-		base = members[bench]
+	bench := a.benchmark(r)
+	base := func(with int) []tally {
+		if bench < 0 {
+			return nil
+		}
+		return memberTallies(r, bench, with)
 	}
 	var out []forecast.Score
-	add := func(name string, t []tally) {
+	add := func(name string, t, base []tally) {
 		for b := range t {
 			from, to := bounds(b, r.reach)
 			m := t[b].mean()
@@ -130,9 +129,9 @@ func (a Auto) scores(r *rolling, f [][]said, kind spreadKind, scale forecast.Sca
 	}
 	combination := make([]tally, n)
 	crossScore(r, f, kind, combination)
-	add(a.Name(), combination)
+	add(a.Name(), combination, base(bench))
 	for i, m := range r.members {
-		add(m.name(), members[i])
+		add(m.name(), memberTallies(r, i, i), base(i))
 	}
 	return out
 }

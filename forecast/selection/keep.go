@@ -68,7 +68,7 @@ func (a Auto) settings() string {
 	for _, m := range a.Methods {
 		names = append(names, m.Name())
 	}
-	return fmt.Sprintf("auto 1 %d %s", a.Horizon, strings.Join(names, " "))
+	return fmt.Sprintf("auto 2 %d %s", a.Horizon, strings.Join(names, " "))
 }
 
 // MarshalBinary implements encoding.BinaryMarshaler. It is an error where a member that forecasts cannot be written.

@@ -1,6 +1,7 @@
 package selection
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -17,7 +18,7 @@ import (
 // gains little from others, and the combination loses variety.
 func (a Auto) Pool(ctx context.Context, ys []series.Series) (forecast.Method, error) {
 	var all, before []series.Series
-	for _, y := range ys {
+	for _, y := range byKey(ys) {
 		if y.Present() == 0 {
 			continue
 		}
@@ -49,6 +50,15 @@ func (a Auto) Pool(ctx context.Context, ys []series.Series) (forecast.Method, er
 	return a, err
 }
 
+// byKey returns ys in an order that does not depend on the one they are given in.
+func byKey(ys []series.Series) []series.Series {
+	ordered := slices.Clone(ys)
+	slices.SortStableFunc(ordered, func(a, b series.Series) int {
+		return cmp.Or(cmp.Compare(a.Key, b.Key), a.Start.Compare(b.Start), cmp.Compare(a.Len(), b.Len()))
+	})
+	return ordered
+}
+
 // experience is how well members did on many series: the mean logarithm of their errors over the best one's, by name and bucket.
 type experience map[string][]float64
 
@@ -63,6 +73,7 @@ const (
 
 // learn gathers experience on up to experienceSeries of ys, spread evenly. It is nil where there are fewer than two.
 func (a Auto) learn(ctx context.Context, ys []series.Series) (*experience, error) {
+	a.fair = true
 	sum, count := experience{}, experience{}
 	learnt := 0
 	stride := max(1, (len(ys)+experienceSeries-1)/experienceSeries)
@@ -93,7 +104,7 @@ func (a Auto) learn(ctx context.Context, ys []series.Series) (*experience, error
 	}
 	for name, n := range count {
 		for b := range n {
-			sum[name][b] /= n[b]
+			sum[name][b] /= n[b] // NaN, which is unknown, where nothing was learnt
 		}
 	}
 	return &sum, nil
@@ -114,7 +125,7 @@ func (e experience) weights(r *rolling) [][]float64 {
 		errs := make([]float64, len(r.members))
 		for i, m := range r.members {
 			errs[i] = math.Inf(1)
-			if known := e[m.name()]; b < len(known) {
+			if known := e[m.name()]; b < len(known) && !math.IsNaN(known[b]) {
 				errs[i] = math.Exp(known[b])
 			}
 		}

@@ -94,18 +94,21 @@ type shortage struct {
 func (a Auto) candidates(r *rolling, n int, x []series.Series) []member {
 	var out []member
 	var spent time.Duration
-	for _, m := range a.Methods {
+	add := func(m member) {
 		if a.Cost != nil {
-			cost := 2 * a.Cost(m, n)
+			cost := 2 * a.Cost(m.Method, n)
 			if spent+cost > a.Budget {
-				r.tooDear = append(r.tooDear, m.Name())
-				continue
+				r.tooDear = append(r.tooDear, m.name())
+				return
 			}
 			spent += cost
 		}
-		out = append(out, member{Method: m})
+		out = append(out, m)
+	}
+	for _, m := range a.Methods {
+		add(member{Method: m})
 		if _, ok := m.(forecast.Informed); ok && len(x) > 0 {
-			out = append(out, member{Method: m, x: x})
+			add(member{Method: m, x: x})
 		}
 	}
 	return out
@@ -113,7 +116,7 @@ func (a Auto) candidates(r *rolling, n int, x []series.Series) []member {
 
 // cutOf returns how many of n observations lie before the window in which methods are compared; n where there is no room for one.
 func cutOf(n int, step time.Duration) int {
-	window := min(n/windowShare, int(windowMost/step))
+	window := min(n/windowShare, max(windowLeast, int(windowMost/step)))
 	if window < windowLeast {
 		return n
 	}
@@ -180,7 +183,7 @@ func (a Auto) race(ctx context.Context, r *rolling, models []forecast.Model, y s
 				r.follow(i, model, y, told, from, to)
 			}
 		}
-		if to < n {
+		if to < n && !a.fair {
 			a.halve(r, to)
 		}
 		from = to
@@ -261,7 +264,7 @@ func (a Auto) shortages(ctx context.Context, y series.Series, r *rolling) error 
 
 // need returns how long the whole history must be so that its part before the cut holds n observations.
 func need(n int, y series.Series) int {
-	return min(n*windowShare/(windowShare-1)+1, n+int(windowMost/y.Step))
+	return min(n*windowShare/(windowShare-1)+1, n+max(windowLeast, int(windowMost/y.Step)))
 }
 
 // without returns r less member i, which could not be fitted to the whole history.

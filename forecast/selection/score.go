@@ -63,12 +63,12 @@ func crossScore(r *rolling, f [][]said, k spreadKind, byBucket []tally) tally {
 	return total.mean()
 }
 
-// memberTallies scores member i's own quantiles, by bucket, as long as it took part.
-func memberTallies(r *rolling, i int) []tally {
+// memberTallies scores member i's own quantiles, by bucket, at the origins at which both it and member with took part.
+func memberTallies(r *rolling, i, with int) []tally {
 	out := make([]tally, bucketsOf(r.reach))
 	for o, actual := range r.actual {
 		for h := 0; h < r.reach; h += 1 + h/16 {
-			if y := actual[h]; !math.IsNaN(y) && !math.IsNaN(r.mid[i][o][h]) {
+			if y := actual[h]; !math.IsNaN(y) && !math.IsNaN(r.mid[i][o][h]) && !math.IsNaN(r.mid[with][o][h]) {
 				out[bucketOf(h+1)].add(r.low[i][o][h], r.mid[i][o][h], r.high[i][o][h], y)
 			}
 		}

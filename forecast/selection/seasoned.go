@@ -36,6 +36,7 @@ func SeasonsOf(y series.Series) []time.Duration {
 	}
 	if slices.Contains(found, day) && !slices.Contains(found, week) {
 		found = append(found, week)
+		slices.Sort(found)
 	}
 	return slices.DeleteFunc(found, func(s time.Duration) bool { return s < 2*y.Step })
 }
@@ -78,7 +79,7 @@ func (s Seasoned) Pool(ctx context.Context, ys []series.Series) (forecast.Method
 	var common []time.Duration
 	var step time.Duration
 	count := map[string]int{}
-	for _, y := range ys {
+	for _, y := range byKey(ys) {
 		if y.Step <= 0 || y.Present() == 0 {
 			continue
 		}

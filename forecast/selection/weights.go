@@ -65,15 +65,17 @@ func (w weights) follow(b int, live func(i int) bool) {
 
 // prune takes the shares of members that are not worth their memory, unless they are all of a bucket.
 func (w weights) prune() {
-	for i, share := range w.overall() {
-		if share < overallLeast && !slices.ContainsFunc(w.byBucket, func(b []float64) bool { return b[i] > 0.5 }) {
-			for b := range w.byBucket {
-				w.byBucket[b][i] = 0
+	least := w.overall()
+	for b, share := range w.byBucket {
+		worth := slices.Clone(share)
+		for i, v := range least {
+			if v < overallLeast {
+				worth[i] = 0
 			}
 		}
-	}
-	for _, b := range w.byBucket {
-		normalise(b)
+		if slices.Max(worth) > 0 {
+			w.byBucket[b] = normalise(worth)
+		}
 	}
 }
 
@@ -173,7 +175,7 @@ func weigh(r *rolling, prior *experience) weights {
 		w.power = append(w.power, min(mostPower, leastPower+n/powerWindows))
 		w.trust = append(w.trust, trustWindows/(trustWindows+n))
 		w.byBucket = append(w.byBucket, nil)
-		w.follow(b, func(int) bool { return true })
+		w.follow(b, func(i int) bool { return !r.out[i] })
 	}
 	w.prune()
 	return w
@@ -217,8 +219,9 @@ func softWeights(errs []float64, power float64) []float64 {
 		}
 	}
 	normalise(w)
+	least := min(weightLeast, slices.Max(w))
 	for i, v := range w {
-		if v < weightLeast {
+		if v < least {
 			w[i] = 0
 		}
 	}
