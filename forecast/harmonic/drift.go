@@ -26,6 +26,7 @@ type outcome struct {
 	mixed *mixture
 	top   float64
 	scale forecast.Scale
+	least float64 // of quantiles from upper on, scaled
 }
 
 // The first term of the correction is good to a few thousandths of the deviation up to excessLimit; above countLimit expected changes
@@ -75,7 +76,11 @@ func (o *outcome) Quantile(p float64) float64 {
 	default:
 		z += o.excess / 24 * z * (z*z - 3)
 	}
-	return o.scale.Out((o.mean + o.deviation*z) * o.top)
+	v := (o.mean + o.deviation*z) * o.top
+	if p >= upper {
+		v = max(v, o.least)
+	}
+	return o.scale.Out(v)
 }
 
 // mixture is a scale mixture of normal distributions around zero. A Laplace variable is a normal one whose variance is exponential, so

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/forethought-autoscaler/forethought/forecast"
@@ -13,7 +15,7 @@ import (
 )
 
 // keptVersion changes whenever state or the arithmetic of a model does.
-const keptVersion = 1
+const keptVersion = 2
 
 // state is a model as it is written down.
 type state struct {
@@ -33,6 +35,7 @@ type state struct {
 	Effects       []float64
 	Sigma         float64
 	Rate, Drift   float64
+	Least         float64
 }
 
 // settings tells methods apart: seasons, time zone and the names of the occasions.
@@ -53,7 +56,7 @@ func (m *model) MarshalBinary() ([]byte, error) {
 	s := state{
 		Version: keptVersion, Settings: m.settings, Key: m.key, Unit: m.unit, Step: m.step, Origin: m.origin, First: m.first,
 		Scale: m.scale, Span: m.span, Top: m.top, Offset: m.offset, Slope: m.slope, Waves: m.waves, Effects: m.effects,
-		Sigma: m.sigma, Rate: m.drift.rate, Drift: m.drift.scale,
+		Sigma: m.sigma, Rate: m.drift.rate, Drift: m.drift.scale, Least: m.least,
 	}
 	for _, v := range m.seasons {
 		s.Lengths, s.Orders, s.Locals = append(s.Lengths, v.length), append(s.Orders, v.order), append(s.Locals, v.local)
@@ -76,22 +79,38 @@ func (m Method) Restore(written []byte) (forecast.Model, error) {
 		return nil, fmt.Errorf("harmonic model is of version %d with %s, want version %d with %s",
 			s.Version, s.Settings, keptVersion, m.settings())
 	}
+	if !s.sound() {
+		return nil, errors.New("read harmonic model: a number is out of range")
+	}
 	out := &model{
 		name: m.Name(), settings: s.Settings, calendar: m.Calendar, key: s.Key, unit: s.Unit, step: s.Step, origin: s.Origin,
 		scale: s.Scale, first: s.First, span: s.Span, top: s.Top, clock: clock{loc: location(m.Calendar)}, offset: s.Offset,
 		slope: s.Slope, waves: s.Waves, effects: s.Effects, sigma: s.Sigma, drift: drift{rate: s.Rate, scale: s.Drift},
-		buffer: make([]float64, len(s.Waves)),
+		buffer: make([]float64, len(s.Waves)), least: s.Least,
 	}
 	columns := 0
 	if len(s.Orders) != len(s.Lengths) || len(s.Locals) != len(s.Lengths) {
 		return nil, errors.New("read harmonic model: seasons are of different numbers")
 	}
 	for i, length := range s.Lengths {
+		if length <= 0 || s.Orders[i] < 0 || s.Orders[i] > len(s.Waves) {
+			return nil, errors.New("read harmonic model: a season is out of range")
+		}
 		out.seasons = append(out.seasons, season{length: length, order: s.Orders[i], local: s.Locals[i]})
 		columns += 2 * s.Orders[i]
 	}
-	if columns != len(s.Waves) || s.Step <= 0 || len(s.Effects) > 0 && len(s.Effects) != len(m.Calendar.Occasions()) {
+	if columns != len(s.Waves) || len(s.Effects) > 0 && (m.Calendar == nil || len(s.Effects) != len(m.Calendar.Occasions())) {
 		return nil, errors.New("read harmonic model: sizes do not match")
 	}
 	return out, nil
+}
+
+// sound reports whether the numbers are some that a model can have.
+func (s state) sound() bool {
+	for _, v := range slices.Concat([]float64{s.Span, s.Top, s.Offset, s.Slope, s.Sigma, s.Rate, s.Drift, s.Least}, s.Waves, s.Effects) {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return false
+		}
+	}
+	return s.Step > 0 && s.Span > 0 && s.Top > 0 && s.Sigma > 0 && s.Rate >= 0 && s.Rate <= mostChanges && s.Drift > 0 && s.Least >= 0
 }

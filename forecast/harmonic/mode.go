@@ -58,19 +58,6 @@ func (q *quadratic) residual(e estimate) float64 {
 	return max(sum, 0)
 }
 
-// logPosterior returns the logarithm of the posterior density at e up to a constant, as Prophet's Stan program defines it.
-func (q *quadratic) logPosterior(e estimate) float64 {
-	variance := e.sigma * e.sigma
-	f := -q.n*math.Log(e.sigma) - q.residual(e)/(2*variance) - 2*variance
-	for j, v := range e.free {
-		f -= q.prior[j] * v * v / 2
-	}
-	for _, v := range e.changes {
-		f -= math.Abs(v) / changePrior
-	}
-	return f
-}
-
 // workspace holds the matrices of given, reused for each variance.
 type workspace struct {
 	a, c, z []float64

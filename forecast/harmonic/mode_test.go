@@ -21,6 +21,19 @@ func fitted(y series.Series) (*quadratic, estimate, *model) {
 	return q, e, m
 }
 
+// logPosterior returns the logarithm of the posterior density at e up to a constant, as Prophet's Stan program defines it.
+func (q *quadratic) logPosterior(e estimate) float64 {
+	variance := e.sigma * e.sigma
+	f := -q.n*math.Log(e.sigma) - q.residual(e)/(2*variance) - 2*variance
+	for j, v := range e.free {
+		f -= q.prior[j] * v * v / 2
+	}
+	for _, v := range e.changes {
+		f -= math.Abs(v) / changePrior
+	}
+	return f
+}
+
 // The reference for the mode is an independent computation by reweighted least squares, of which 200000 rounds were made in numpy:
 // weights 20/sqrt(delta^2+eps^2) for the Laplace prior, eps falling to 1e-13, in turn with sigma^2 = 2 RSS/(n+sqrt(n^2+16 RSS)). It gives
 // the log posterior, sigma, and the forecast of steps 1, 24 and 48. The reference for Prophet is R's prophet 1.0:

@@ -30,6 +30,7 @@ type model struct {
 	effects       []float64 // of each of the calendar's occasions, nil where none was seen
 	sigma         float64
 	drift         drift
+	least         float64 // of the upper quantiles, scaled
 
 	buffer []float64
 }
@@ -82,7 +83,7 @@ func (m *model) Forecast(h int) forecast.Forecast {
 	for k := range steps {
 		mean, t := m.mean(f.TimeAt(k + 1))
 		steps[k] = m.drift.outcome(m.sigma, t-1)
-		steps[k].mean, steps[k].top, steps[k].scale = mean, m.top, m.scale
+		steps[k].mean, steps[k].top, steps[k].scale, steps[k].least = mean, m.top, m.scale, m.least
 		f.Steps[k] = &steps[k]
 	}
 	return f
@@ -107,6 +108,7 @@ func (m *model) Simulate(h, n int, seed uint64) [][]float64 {
 			z := forecast.NormalQuantile((float64(stratum) + 0.001 + 0.998*rng.Float64()) / float64(n))
 			paths[i][k] = m.scale.Out((mean[k] + paths[i][k] + m.sigma*z) * m.top)
 		}
+		raise(paths, k, m.scale.Out(m.least))
 	}
 	return paths
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/gob"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/forethought-autoscaler/forethought/forecast"
@@ -13,7 +14,7 @@ import (
 )
 
 // stateVersion changes when what is written changes.
-const stateVersion = 2
+const stateVersion = 3
 
 // state is a model as it is written.
 type state struct {
@@ -26,6 +27,7 @@ type state struct {
 	Scale     forecast.Scale
 	Cycles    [][]float32
 	Passed    int
+	Least     float64
 	Remainder []byte
 }
 
@@ -45,7 +47,7 @@ func (m *model) MarshalBinary() ([]byte, error) {
 	var b bytes.Buffer
 	err = gob.NewEncoder(&b).Encode(state{
 		Version: stateVersion, Settings: m.settings, Key: m.key, Unit: m.unit, Step: m.step, End: m.end, Scale: m.scale,
-		Cycles: m.cycles, Passed: m.passed, Remainder: remainder,
+		Cycles: m.cycles, Passed: m.passed, Least: m.least, Remainder: remainder,
 	})
 	return b.Bytes(), err
 }
@@ -67,9 +69,12 @@ func (m Method) Restore(written []byte) (forecast.Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("restore %s: %w", m.Name(), err)
 	}
+	if f := remainder.Forecast(1); f.Step != s.Step || !f.Origin.Equal(s.End) {
+		return nil, fmt.Errorf("restore %s: the remainder goes on from %s by %s, want %s by %s", m.Name(), f.Origin, f.Step, s.End, s.Step)
+	}
 	restored := &model{
 		name: m.Name(), settings: s.Settings, key: s.Key, unit: s.Unit, step: s.Step, end: s.End, scale: s.Scale,
-		cycles: s.Cycles, passed: s.Passed, remainder: remainder,
+		cycles: s.Cycles, passed: s.Passed, remainder: remainder, least: s.Least,
 	}
 	return restored.simulating(), nil
 }
@@ -83,10 +88,17 @@ func (s state) validate(settings string) error {
 		return fmt.Errorf("written by %q, want %q", s.Settings, settings)
 	case s.Step <= 0 || s.Passed < 0:
 		return errors.New("the step or its count is not positive")
+	case !(s.Least >= 0 && s.Least <= math.MaxFloat64):
+		return errors.New("the least value is no demand")
 	}
 	for _, c := range s.Cycles {
 		if len(c) == 0 {
 			return errors.New("a season is empty")
+		}
+		for _, v := range c {
+			if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+				return errors.New("a season is not finite")
+			}
 		}
 	}
 	return nil

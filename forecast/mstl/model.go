@@ -19,11 +19,13 @@ type model struct {
 	cycles    [][]float32 // cycles[i][k] is season i at step k+1 after the fit; half the memory, and exact to 6e-8 of the season
 	passed    int         // steps since the fit
 	remainder forecast.Model
+	least     float64 // of the upper quantiles
 }
 
 // newModel returns a model of y without its remainder. seasons[i] is the season of periods[i] steps at each observation of y.
 func newModel(m Method, y series.Series, scale forecast.Scale, periods []int, seasons [][]float64) *model {
 	fitted := &model{name: m.Name(), settings: m.settings(), key: y.Key, unit: y.Unit, step: y.Step, end: y.End(), scale: scale}
+	fitted.least = leastUpper(y.Values, periods)
 	for i, p := range periods {
 		cycle := make([]float32, p)
 		for k, v := range seasons[i][y.Len()-p:] {
@@ -55,7 +57,7 @@ func (m *model) Forecast(h int) forecast.Forecast {
 	f := forecast.Forecast{Key: m.key, Unit: m.unit, Method: m.name, Origin: m.end, Step: m.step, Steps: make([]forecast.Distribution, h)}
 	steps := make([]shifted, h)
 	for k, d := range m.remainder.Forecast(h).Steps {
-		steps[k] = shifted{base: d, by: m.season(k + 1), scale: m.scale}
+		steps[k] = shifted{base: d, by: m.season(k + 1), scale: m.scale, least: m.least}
 		f.Steps[k] = &steps[k]
 	}
 	return f
@@ -66,10 +68,17 @@ type shifted struct {
 	base  forecast.Distribution
 	by    float64
 	scale forecast.Scale
+	least float64 // of quantiles from upper on
 }
 
 // Quantile implements forecast.Distribution.
-func (d *shifted) Quantile(p float64) float64 { return d.scale.Out(d.by + d.base.Quantile(p)) }
+func (d *shifted) Quantile(p float64) float64 {
+	v := d.by + d.base.Quantile(p)
+	if p >= upper {
+		v = max(v, d.least)
+	}
+	return d.scale.Out(v)
+}
 
 // simulator is a model whose remainder draws sample paths.
 type simulator struct{ *model }
@@ -90,6 +99,7 @@ func (s simulator) Simulate(h, n int, seed uint64) [][]float64 {
 		for _, path := range paths {
 			path[k] = s.scale.Out(by + path[k])
 		}
+		raise(paths, k, s.scale.Out(s.least))
 	}
 	return paths
 }

@@ -27,7 +27,7 @@ type Method struct {
 	// than two are left out. Where there are none they are those that forecast.Seasons finds, the longer ones of them only where the
 	// history holds three and a half.
 	Seasons []time.Duration
-	// Robust gives outliers little weight in the decomposition, which then takes some ten times as long. It pays on bursty demands and
+	// Robust gives outliers little weight in the decomposition, which then takes some three times as long. It pays on bursty demands and
 	// costs on smooth ones whose seasons change.
 	Robust bool
 }
@@ -46,8 +46,12 @@ func (m Method) Name() string {
 // mostObservations bounds the history that is decomposed: six weeks of minutes.
 const mostObservations = 1 << 16
 
-// Fit needs more than two of the shortest season, of which as many observations as that season is long are not missing. Where Seasons is
-// empty and the history shows no season, the remainder's method forecasts alone.
+// Fit needs more than two of the shortest season, of which as many observations as that season is long are not missing. Where there is no
+// season of two steps or more, or Seasons is empty and the history shows none, the remainder's method forecasts alone.
+//
+// A few observations far beyond all others are limited: less than 0.2 % of all that are above median + 20 times the interquartile range,
+// the largest of them three times as much. From probability 0.9 on, a quantile of the forecast is at least a thousandth of the largest
+// observation of the longest season at the history's end: a demand that is there is never certain to end.
 func (m Method) Fit(ctx context.Context, y series.Series) (forecast.Model, error) {
 	if m.Remainder == nil {
 		return nil, errors.New("mstl: Method.Remainder is nil")
@@ -63,6 +67,7 @@ func (m Method) Fit(ctx context.Context, y series.Series) (forecast.Model, error
 	if y.Len() == 0 {
 		return nil, &forecast.TooShortError{Method: m.Name(), Need: 1, Have: 0}
 	}
+	limitOutliers(y.Values)
 	periods, err := m.periods(y)
 	if err != nil {
 		return nil, err
@@ -105,19 +110,21 @@ func (m Method) periods(y series.Series) ([]int, error) {
 	if len(lengths) == 0 {
 		lengths, cycles = forecast.Seasons(y), foundCycles
 	}
-	need := math.MaxInt
+	need := math.MaxInt // of the seasons asked for that are long enough
 	var usable []int
 	for _, d := range lengths {
 		p := int((d + y.Step/2) / y.Step)
 		if p < 2 {
 			continue
 		}
-		need = min(need, 2*p+1)
+		if len(m.Seasons) > 0 {
+			need = min(need, 2*p+1)
+		}
 		if y.Len() > 2*p && y.Present() >= p {
 			usable = append(usable, p)
 		}
 	}
-	if len(lengths) > 0 && len(usable) == 0 {
+	if need < math.MaxInt && len(usable) == 0 {
 		return nil, &forecast.TooShortError{Method: m.Name(), Need: need, Have: min(y.Len(), 2*y.Present())}
 	}
 	slices.Sort(usable)

@@ -107,7 +107,6 @@ func TestRefusals(t *testing.T) {
 	f(mstl.Method{}, hours(100), "Method.Remainder is nil")
 	f(days, series.Series{Values: []float64{1}}, "has step 0s")
 	f(days, hours(48), "mstl-walk needs 49 observations, have 48")
-	f(mstl.Method{Remainder: walk{}, Seasons: []time.Duration{time.Minute}}, hours(100), "have 100")
 }
 
 // A history that holds two of the day but not of the week is forecast with the day.

@@ -32,7 +32,7 @@ type state struct {
 }
 
 // version changes with the arithmetic and with state.
-const version = 1
+const version = 2
 
 // settings says what a state depends on beside its fields.
 func (m Method) settings() string {
@@ -91,6 +91,9 @@ func (m Method) restoreTrained(s state) (*trained, error) {
 	if m.Horizon < 1 || s.Step <= 0 || s.Gap < 0 || len(s.History) == 0 || math.IsNaN(s.History[len(s.History)-1]) {
 		return nil, errors.New("the state holds no history")
 	}
+	if !s.sound() {
+		return nil, errors.New("a number of the state is out of range")
+	}
 	if p := m.pooled; p != nil && p.layout.step == s.Step && p.layout.length == s.Length && bytes.Equal(s.Params, packed(p.net.params)) {
 		return p, nil
 	}
@@ -105,3 +108,15 @@ func (m Method) restoreTrained(s state) (*trained, error) {
 	}
 	return out, nil
 }
+
+// sound reports whether the numbers beside the parameters are some that a model can have.
+func (s state) sound() bool {
+	demand := func(v float64) bool { return v >= 0 && v <= math.MaxFloat64 }
+	factors := slices.Concat(s.Factors...)
+	return s.Rho >= 0 && s.Rho <= rhoHigh && s.Scale >= lowestScale && s.Scale <= highestScale && demand(s.Top) &&
+		!slices.ContainsFunc(factors, func(v float64) bool { return !(v >= factorLow && v <= factorHigh) }) &&
+		!slices.ContainsFunc(s.History, func(v float64) bool { return !math.IsNaN(v) && !demand(v) })
+}
+
+// lowestScale and highestScale are the scales of the smallest and of the largest number.
+const lowestScale, highestScale = forecast.Scale(-1073), forecast.Scale(1024)

@@ -100,6 +100,21 @@ func (m *model) clock() clock {
 // no width.
 const leastWidth, leastWidthZero = 1e-6, 1e-12
 
+// leastShare is the share of the lowest observation remembered below which the network's centre is not believed: it then says what it saw
+// nowhere, as it does soon after a shift of level, and the base is the better forecast. A demand that has been zero may become so again.
+const leastShare = 0.5
+
+// lowest returns the lowest observation remembered.
+func (m *model) lowest() float64 {
+	out := math.Inf(1)
+	for _, v := range m.history {
+		if v < out {
+			out = v
+		}
+	}
+	return out
+}
+
 // fill computes the distributions of the next steps.
 func (m *model) fill(steps []distribution) {
 	l, net := m.know.layout, m.know.net
@@ -108,7 +123,7 @@ func (m *model) fill(steps []distribution) {
 	l.readPatches(&w, b, 0)
 	l.readContext(&w, b, 0)
 	net.forward(b)
-	candidates := make([]float32, l.candidates())
+	candidates, lowest := make([]float32, l.candidates()), leastShare*m.lowest()
 	for k := range steps {
 		far := k + 1 + m.gap
 		base := l.readStep(&w, far, candidates)
@@ -116,7 +131,10 @@ func (m *model) fill(steps []distribution) {
 		q := quantilesBetween(b.out.row(0), i, frac)
 		grow := math.Sqrt(max(1, float64(far)/float64(l.horizon)))
 		centre := base + w.narrow*(q[median]+float64(net.mix(b.out.row(0), i, candidates)))
-		centre = min(max(centre, 0), 2*m.top)
+		if centre = max(centre, 0); centre < lowest {
+			centre = base
+		}
+		centre = min(centre, 2*m.top)
 		least := max(leastWidth*centre, leastWidthZero)
 		for j := range q {
 			deviation := m.know.factors[net.bucket[i]][j] * (q[j] - q[median])

@@ -89,36 +89,6 @@ func TestPoolLearnsFromOthersAndNotFromTheFuture(t *testing.T) {
 	methodtest.Sane(t, methodtest.Fit(t, pool(ys[:1]), y).Forecast(12), 12)
 }
 
-// many returns a choice with more members than share a bucket.
-func many(seasons []time.Duration, step time.Duration) selection.Auto {
-	a := family(seasons, step)
-	a.Methods = append(a.Methods,
-		naive.Smooth{}, naive.Seasonal{Period: week}, naive.Seasonal{Period: 3 * time.Hour}, naive.Seasonal{Period: 5 * time.Hour},
-		naive.Seasonal{Period: 7 * time.Hour}, ridge.Window{Horizon: 12, Seasons: seasons}, ridge.Method{Horizon: 12, Seasons: seasons},
-		ridge.Method{Horizon: 12, Seasons: seasons, Log: true},
-	)
-	return a
-}
-
-// A member that dropped out has no share, whatever many series say of it.
-func TestDroppedMembersHaveNoShare(t *testing.T) {
-	var ys []series.Series
-	for seed := range uint64(8) {
-		ys = append(ys, office(4*144, 10*time.Minute, 40+seed))
-	}
-	m, err := selection.Seasoned{For: many}.Pool(t.Context(), ys)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, y := range ys {
-		for k, d := range methodtest.Fit(t, m, y).Forecast(12).Steps {
-			if q := d.Quantile(0.5); !(q > 1) {
-				t.Fatalf("%s step %d: median %v of a demand of 20 and more", y.Key, k+1, q)
-			}
-		}
-	}
-}
-
 // Members are compared at any step, and scores of members that dropped out are relative to the same origins.
 func TestLongSteps(t *testing.T) {
 	y := office(300, 36*time.Hour, 1)

@@ -94,7 +94,7 @@ func (f Forest) fit(ctx context.Context, m *matrix, y []float64) (*ForestModel, 
 		for i, row := range g.rows {
 			members[i] = rank[row]
 		}
-		out.trees = append(out.trees, forestTree{t.clip(), slices.Clone(spans), members})
+		out.trees = append(out.trees, newForestTree(t.clip(), spans, members))
 	}
 	return out, nil
 }
@@ -141,11 +141,32 @@ func ranks(y []float64) (rank []int32, distinct []float64) {
 	return rank, distinct
 }
 
-// forestTree is a tree whose leaf k holds the targets of the ranks ranks[spans[k].from:spans[k].to].
+// forestTree is a tree whose leaf k holds the targets of the ranks ranks[spans[k].from:spans[k].to], ascending and distinct, each as often
+// as counts says.
 type forestTree struct {
 	tree
-	spans []span
-	ranks []int32
+	spans  []span
+	ranks  []int32
+	counts []int32
+}
+
+// newForestTree returns a tree whose leaf k holds the targets of the ranks members[spans[k].from:spans[k].to], which it sorts.
+func newForestTree(t tree, spans []span, members []int32) forestTree {
+	out := forestTree{tree: t}
+	for _, s := range spans {
+		from := len(out.ranks)
+		slices.Sort(members[s.from:s.to])
+		for _, k := range members[s.from:s.to] {
+			if last := len(out.ranks) - 1; last >= from && out.ranks[last] == k {
+				out.counts[last]++
+				continue
+			}
+			out.ranks, out.counts = append(out.ranks, k), append(out.counts, 1)
+		}
+		out.spans = append(out.spans, span{from, len(out.ranks)})
+	}
+	out.ranks, out.counts = slices.Clip(out.ranks), slices.Clip(out.counts)
+	return out
 }
 
 // ForestModel is a fitted Forest. It is immutable and safe for concurrent use.
@@ -161,24 +182,27 @@ func (m *ForestModel) Predict(x []float64) float64 {
 	codeRow(m.cuts, x, codes)
 	var sum float64
 	for i := range m.trees {
-		leaf := m.trees[i].at(codes)
-		var s float64
-		for _, k := range leaf {
-			s += m.targets[k]
+		ranks, counts := m.trees[i].at(codes)
+		var s, n float64
+		for j, k := range ranks {
+			s += float64(counts[j]) * m.targets[k]
+			n += float64(counts[j])
 		}
-		sum += s / float64(len(leaf))
+		sum += s / n
 	}
 	return sum / float64(len(m.trees))
 }
 
-// members returns the ranks of the targets in a leaf.
-func (t *forestTree) members(leaf int32) []int32 {
+// members returns the ranks of the targets in a leaf and how often it holds each.
+func (t *forestTree) members(leaf int32) (ranks, counts []int32) {
 	s := t.spans[leaf]
-	return t.ranks[s.from:s.to]
+	return t.ranks[s.from:s.to], t.counts[s.from:s.to]
 }
 
-// at returns the ranks of the targets in the leaf that a row ends in.
-func (t *forestTree) at(codes []uint8) []int32 { return t.members(t.leaf[t.find(codes)]) }
+// at returns the members of the leaf that a row ends in.
+func (t *forestTree) at(codes []uint8) (ranks, counts []int32) {
+	return t.members(t.leaf[t.find(codes)])
+}
 
 // Distribution returns the distribution of the target given a row (Meinshausen 2006, equation 6): the targets of the leaves that the row
 // ends in, each leaf with the same weight. Its quantile at p is the smallest target whose distribution function reaches p.
@@ -187,7 +211,8 @@ func (m *ForestModel) Distribution(x []float64) forecast.Distribution {
 	codeRow(m.cuts, x, codes)
 	w := newWeights(len(m.targets))
 	for i := range m.trees {
-		w.add(m.trees[i].at(codes), 1/float64(len(m.trees)))
+		ranks, counts := m.trees[i].at(codes)
+		w.add(ranks, counts, 1/float64(len(m.trees)))
 	}
 	var out weighted
 	for k, v := range w.fine {
@@ -209,12 +234,17 @@ func newWeights(n int) *weights {
 	return &weights{make([]float64, n), make([]float64, n/coarseRanks+1)}
 }
 
-// add shares weight among the targets of these ranks.
-func (w *weights) add(ranks []int32, weight float64) {
-	share := weight / float64(len(ranks))
-	for _, k := range ranks {
-		w.fine[k] += share
-		w.coarse[k/coarseRanks] += share
+// add shares weight among the targets of these ranks in proportion to their counts.
+func (w *weights) add(ranks, counts []int32, weight float64) {
+	var n int32
+	for _, c := range counts {
+		n += c
+	}
+	share := weight / float64(n)
+	for j, k := range ranks {
+		v := share * float64(counts[j])
+		w.fine[k] += v
+		w.coarse[k/coarseRanks] += v
 	}
 }
 

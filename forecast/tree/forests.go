@@ -52,7 +52,8 @@ func (h *forestHead) distributions(t *table, _ []int) []forecast.Grid {
 		for i := range min(batchRows, t.rows()-first) {
 			w.reset()
 			for k := range h.forest.trees {
-				w.add(h.forest.trees[k].members(leaves[k][i]), 1/float64(len(h.forest.trees)))
+				ranks, counts := h.forest.trees[k].members(leaves[k][i])
+				w.add(ranks, counts, 1/float64(len(h.forest.trees)))
 			}
 			out[first+i] = make(forecast.Grid, len(probabilities))
 			w.quantiles(h.forest.targets, probabilities, out[first+i])

@@ -12,7 +12,7 @@ import (
 )
 
 // stateVersion changes whenever what is written means something else: the fields below, the features or their order.
-const stateVersion = "tree 1"
+const stateVersion = "tree 2"
 
 // modelState is what is written of a model.
 type modelState struct {
@@ -48,7 +48,7 @@ type ensembleState struct {
 	Trees []treeState
 }
 
-// treeState is what is written of a tree: its nodes, and of its leaves either values or the ends and the ranks of their targets.
+// treeState is what is written of a tree: its nodes, and of its leaves either values or the ends, the ranks and the counts of their targets.
 type treeState struct {
 	Features []uint16
 	Bins     []byte
@@ -57,6 +57,7 @@ type treeState struct {
 	Values   []int32
 	Spans    []int
 	Ranks    []int32
+	Counts   []int32
 }
 
 // line returns the settings in one line, in which methods that forecast differently differ.
@@ -151,7 +152,7 @@ func (h *forestHead) state() headState {
 	for i := range h.forest.trees {
 		t := &h.forest.trees[i]
 		w := t.state()
-		w.Ranks = t.ranks
+		w.Ranks, w.Counts = t.ranks, t.counts
 		for _, p := range t.spans {
 			w.Spans = append(w.Spans, p.from, p.to)
 		}

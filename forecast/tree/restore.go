@@ -1,22 +1,19 @@
 package tree
 
-import "github.com/forethought-autoscaler/forethought/forecast"
+import (
+	"math"
+	"slices"
+
+	"github.com/forethought-autoscaler/forethought/forecast"
+)
 
 // head returns the head of a state for rows of features, nil where the state is damaged.
 func (s headState) head(features int) head {
+	if math.IsNaN(s.Rho) || s.Rho < 0 || s.Rho > mostCorrelation || !ascending(s.Targets) {
+		return nil
+	}
 	if len(s.Targets) > 0 {
-		f := &ForestModel{cuts: s.Forest.cuts(), targets: s.Targets}
-		for _, w := range s.Forest.Trees {
-			t, ok := w.forestTree(f.cuts, len(s.Targets))
-			if !ok {
-				return nil
-			}
-			f.trees = append(f.trees, t)
-		}
-		if len(f.cuts) != features || len(f.trees) == 0 {
-			return nil
-		}
-		return &forestHead{f, s.Rho}
+		return s.forest(features)
 	}
 	s.Size.Cuts = s.Median.Cuts
 	median, size := s.Median.model(features), s.Size.model(features)
@@ -25,12 +22,38 @@ func (s headState) head(features int) head {
 	}
 	h := &boostHead{median: median, size: size, rho: s.Rho}
 	for _, g := range s.Errors {
-		if len(g) != len(probabilities) {
+		if len(g) != len(probabilities) || !ascending(g) {
 			return nil
 		}
 		h.errors = append(h.errors, forecast.Grid(g))
 	}
 	return h
+}
+
+// forest returns the head of the state of a forest, nil where it is damaged.
+func (s headState) forest(features int) head {
+	f := &ForestModel{cuts: s.Forest.cuts(), targets: s.Targets}
+	for _, w := range s.Forest.Trees {
+		t, ok := w.forestTree(f.cuts, len(s.Targets))
+		if !ok {
+			return nil
+		}
+		f.trees = append(f.trees, t)
+	}
+	if len(f.cuts) != features || len(f.trees) == 0 {
+		return nil
+	}
+	return &forestHead{f, s.Rho}
+}
+
+// ascending reports whether values are finite and do not fall.
+func ascending(values []float64) bool {
+	for _, v := range values {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return false
+		}
+	}
+	return slices.IsSorted(values)
 }
 
 func (s ensembleState) cuts() []cuts {
@@ -86,7 +109,10 @@ func (s treeState) forestTree(c []cuts, targets int) (t forestTree, ok bool) {
 	if !ok {
 		return t, false
 	}
-	t = forestTree{tree: base, ranks: s.Ranks}
+	t = forestTree{tree: base, ranks: s.Ranks, counts: s.Counts}
+	if len(s.Counts) != len(s.Ranks) {
+		return t, false
+	}
 	for i := 0; i+1 < len(s.Spans); i += 2 {
 		p := span{s.Spans[i], s.Spans[i+1]}
 		if p.from < 0 || p.from >= p.to || p.to > len(s.Ranks) {
@@ -94,8 +120,8 @@ func (s treeState) forestTree(c []cuts, targets int) (t forestTree, ok bool) {
 		}
 		t.spans = append(t.spans, p)
 	}
-	for _, k := range s.Ranks {
-		if k < 0 || int(k) >= targets {
+	for i, k := range s.Ranks {
+		if k < 0 || int(k) >= targets || s.Counts[i] < 1 || s.Counts[i] > mostRows {
 			return t, false
 		}
 	}

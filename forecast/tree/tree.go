@@ -1,4 +1,4 @@
-// Package tree turns rows of numbers, some missing, into predictions by histogram-based decision trees, and the history of a demand into
+// Package tree turns rows of numbers, some missing, into fitted numbers by histogram-based decision trees, and the history of a demand into
 // forecasts by two such ensembles: gradient boosting and a quantile regression forest.
 //
 // Every feature is cut into at most 255 bins at its quantiles, with one more bin for what is missing; each split learns to which side
