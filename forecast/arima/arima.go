@@ -141,7 +141,7 @@ func (m Method) validate() error {
 	return nil
 }
 
-// Fit needs 10 observations.
+// Fit needs 10 observations. A season is left out where there are not two of it, or where it has more than 350 steps.
 func (a Auto) Fit(ctx context.Context, y series.Series) (forecast.Model, error) {
 	in, err := read(y, a.Period, a.Signed)
 	if err != nil {
@@ -150,11 +150,8 @@ func (a Auto) Fit(ctx context.Context, y series.Series) (forecast.Model, error) 
 	if in.present() < leastHistory {
 		return nil, &forecast.TooShortError{Method: a.Name(), Need: leastHistory, Have: in.present()}
 	}
-	if in.present() <= 2*in.m {
+	if in.present() <= 2*in.m || in.m > longestSeason {
 		in.m = 0
-	}
-	if err = in.check(); err != nil {
-		return nil, fmt.Errorf("arima: %w", err)
 	}
 	if err = ctx.Err(); err != nil {
 		return nil, err

@@ -50,10 +50,13 @@ const (
 func (f *fitter) kind(o order) kind {
 	rank := max(o.rank(), f.largest.rank())
 	state := rank + o.lost()
+	unknowns, filtered := rank+len(f.h.missing), len(f.h.y)*state*state
 	switch {
-	case rank+len(f.h.missing) <= mostUnknowns:
+	case filtered <= mostFiltered && 2*filtered < len(f.h.y)*unknowns*unknowns && len(f.h.missing) > 0:
+		return byFilter
+	case unknowns <= mostUnknowns:
 		return byUnknowns
-	case len(f.h.y)*state*state <= mostFiltered:
+	case filtered <= mostFiltered:
 		return byFilter
 	default:
 		return bySquares

@@ -43,6 +43,14 @@ func newLines(r io.Reader) *lines {
 
 // next returns the next content line that is not empty and the line of the file at which it begins. The error is io.EOF at the end.
 func (l *lines) next() (text string, number int, err error) {
+	for text == "" && err == nil {
+		text, number, err = l.unfold()
+	}
+	return text, number, err
+}
+
+// unfold returns the next line with those that continue it; it may be blank.
+func (l *lines) unfold() (text string, number int, err error) {
 	if !l.have && !l.read() {
 		return "", 0, l.end()
 	}
@@ -62,9 +70,6 @@ func (l *lines) next() (text string, number int, err error) {
 	}
 	if whole.Len() > 0 {
 		text = whole.String()
-	}
-	if text == "" {
-		return l.next()
 	}
 	return text, number, nil
 }

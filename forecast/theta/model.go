@@ -32,7 +32,7 @@ const mostGap = 5000
 func (m *model) Update(y float64) {
 	m.End = m.End.Add(m.Step)
 	y = m.Scale.In(y)
-	if math.IsNaN(y) {
+	if math.IsNaN(y) || m.index(m.Gap) < leastIndex {
 		m.miss()
 		return
 	}

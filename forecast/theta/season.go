@@ -9,8 +9,9 @@ import (
 const (
 	// certainty is the standard normal distribution's quantile at 0.95: the test for a season is at 10 %, two-sided.
 	certainty = 1.6448536269514722
-	// leastIndex is the seasonal index below which the season is not divided out, as in thetaf.
-	leastIndex = 1e-4
+	// leastIndex is the seasonal index below which observations say nothing of the level: a demand that is zero at night. Thetaf does not
+	// adjust a series with an index below 1e-4, and so forecasts zero at noon.
+	leastIndex = 0.05
 	// direct is the number of products above which autocorrelations are computed by Fourier transform.
 	direct = 100_000
 )
@@ -23,11 +24,35 @@ func indices(z []float64, m int) []float64 {
 	}
 	s := decompose(z, m)
 	for _, v := range s {
-		if !(v >= leastIndex) {
+		if !(v >= 0) {
 			return nil
 		}
 	}
 	return s
+}
+
+// adjusted divides the indices out of z, in place, and returns it up to its last observation that says something of the level, and how many
+// come after that.
+func adjusted(z, indices []float64) ([]float64, int) {
+	first := math.NaN()
+	for i := range z {
+		if index := indices[i%len(indices)]; index >= leastIndex {
+			z[i] /= index
+		} else {
+			z[i] = math.NaN()
+		}
+		if first != first && z[i] == z[i] {
+			first = z[i]
+		}
+	}
+	if z[0] != z[0] {
+		z[0] = first // where the level begins
+	}
+	n := len(z)
+	for n > 1 && z[n-1] != z[n-1] {
+		n--
+	}
+	return z[:n], len(z) - n
 }
 
 // seasonal tests whether the autocorrelation at lag m is beyond what those at shorter lags explain by Bartlett's formula, as thetaf does.

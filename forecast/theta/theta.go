@@ -62,10 +62,10 @@ func (m Method) Fit(ctx context.Context, y series.Series) (forecast.Model, error
 		Size: size(z),
 	}
 	if s := indices(z, period); s != nil {
+		dark := 0
+		z, dark = adjusted(z, s)
+		gap += dark
 		out.Season, out.At = s, len(z)%period
-		for i := range z {
-			z[i] /= s[i%period]
-		}
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
