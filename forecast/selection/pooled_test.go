@@ -18,8 +18,10 @@ import (
 func family(seasons []time.Duration, _ time.Duration) selection.Auto {
 	return selection.Auto{
 		Methods: []forecast.Method{
-			naive.Last{}, naive.Seasonal{Period: day},
-			ridge.Window{Horizon: 12, Seasons: seasons, Log: true}, tree.Boost{Horizon: 12, Seasons: seasons},
+			naive.Last{},
+			naive.Seasonal{Period: day},
+			ridge.Window{Horizon: 12, Seasons: seasons, Log: true},
+			tree.Boost{Horizon: 12, Seasons: seasons},
 		},
 		Benchmarks: []string{"snaive-day"}, Fallback: naive.Last{}, Horizon: 12, Origins: 40, Seasons: seasons,
 	}
