@@ -2,7 +2,9 @@
 // forecast at their own pace, as an innovations state space model (Hyndman, Koehler, Ord and Snyder 2008; FPP3, chapter 8).
 //
 // Parameters and initial states maximise the likelihood inside the bounds of R's ets. A missing observation moves no state: the model
-// goes on as it was and its intervals widen. Multiplicative errors and seasons describe a demand in proportion to its level and need
+// goes on as it was and its intervals widen; over a gap of more than one step the slope fades, since it says nothing of what comes after
+// a long gap. No quantile is larger than ten times the largest observation of which the model was told, and no median of Auto larger
+// than twice that. The quantile at 0.995 is at least a thousandth of it, for a demand that was there may come back. Multiplicative errors and seasons describe a demand in proportion to its level and need
 // every observation to be above zero; on other histories the additive shape takes their place. Of a long history the latest 2500
 // observations or eight seasons, whichever is more, are fitted on; outages (forecast.Outages) count as missing.
 package ets
@@ -24,9 +26,8 @@ type Method struct {
 	Error  Error
 	Trend  Trend
 	Season Season
-	// Period is the length of the season, rounded to whole steps; a Period below
-	// two steps is no season. With more than 24 steps a season's
-	// initial states are those of a classical decomposition and only the other parameters are estimated.
+	// Period is the length of the season, rounded to whole steps; a Period below two steps is no season. With more than 24 steps a
+	// season's initial states are those of a classical decomposition and only the other parameters are estimated.
 	Period time.Duration
 	// Signed accepts observations below zero and forecasts such: the remainder or the deseasonalised part of a demand. The distributions
 	// are then normal and not cut at zero, the shape is additive, and no run of zeros is taken for an outage.
@@ -45,7 +46,8 @@ func HoltWinters(period time.Duration) Method {
 }
 
 // Auto chooses the shape by Akaike's corrected information criterion among the fifteen that R's ets considers by default, six of them
-// without a season.
+// without a season. Shapes with a multiplicative error take part where their errors are small: a variance below 0.1 for one step, and
+// below one, relative to the square of the level, after 200 steps. With larger ones their variance explodes.
 type Auto struct {
 	// Period is the length of the season, rounded to whole steps. Without one, with fewer than two seasons of history, and with more than
 	// 24 steps a season, which has too many states to estimate, the shapes have no season.
@@ -111,7 +113,7 @@ func (m Method) Fit(ctx context.Context, y series.Series) (forecast.Model, error
 	if err := c.settle(ctx); err != nil {
 		return nil, err
 	}
-	return newModel(m.Name(), m.settings(), y, h, c), nil
+	return newModel(m.Name(), m.settings(), y, h, c, mostQuantile), nil
 }
 
 // fit estimates one shape roughly, from the usual guesses and the given points.
@@ -143,7 +145,7 @@ func (a Auto) Fit(ctx context.Context, y series.Series) (forecast.Model, error) 
 	if err != nil {
 		return nil, err
 	}
-	return newModel(a.Name(), a.settings(), y, h, best), nil
+	return newModel(a.Name(), a.settings(), y, h, best, mostMedian), nil
 }
 
 // fitAll estimates the shapes that the history is long enough for. Each starts from the guesses and from where the shapes before it with
@@ -183,6 +185,9 @@ const (
 
 // closest returns the candidate with the smallest criterion, settled.
 func closest(ctx context.Context, all []*candidate) (*candidate, error) {
+	if slices.ContainsFunc(all, (*candidate).tame) {
+		all = slices.DeleteFunc(all, func(c *candidate) bool { return !c.tame() })
+	}
 	byCriterion := func(a, b *candidate) int { return cmp.Compare(a.aicc(), b.aicc()) }
 	slices.SortStableFunc(all, byCriterion)
 	limit := all[0].aicc() + near

@@ -153,3 +153,31 @@ func (c *candidate) aicc() float64 {
 	c.k.value(c.x)
 	return c.k.plain + 2*p + 2*p*(p+1)/(n-p-1)
 }
+
+// The errors of a shape with a multiplicative error are small where neither the variance of one step nor that of the level after so many
+// steps, relative to its square and to first order, reaches its limit. Beyond, a normal distribution has too much below zero and second
+// moments grow by a factor a step.
+const (
+	tameVariance = 0.1
+	tameLevel    = 1.0
+	tameSteps    = 200
+)
+
+// tame reports whether the shape's variance stays in proportion to its mean.
+func (c *candidate) tame() bool {
+	if c.k.Error == AdditiveError {
+		return true
+	}
+	c.k.value(c.x)
+	r := response{smoothing: c.k.at, power: 1}
+	if c.k.Season != NoSeason {
+		r.m = c.k.m
+	}
+	sum := 0.0
+	for range tameSteps {
+		v := r.next()
+		sum += v * v
+	}
+	variance := c.k.variance()
+	return variance < tameVariance && variance*sum < tameLevel
+}

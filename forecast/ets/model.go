@@ -26,22 +26,35 @@ type model struct {
 	Gap       int       // how many of the latest observations are missing
 	Sigma2    float64   // the variance of the innovations
 	Size      float64   // the mean size of the observations fitted on, at the scale
+	Most      float64   // the largest size of an observation told, at the scale
+	Bound     float64   // how many times Most a median is at most
 }
 
-// mostGap bounds the steps over which a gap widens the intervals; over the rest of a longer one the state only goes on.
+// How many times the largest observation a quantile and, of Auto, a median is at most. A demand that doubles within the horizon is rare,
+// while slopes and products of errors grow without end.
+const (
+	mostQuantile = 10.0
+	mostMedian   = 2.0
+)
+
+// mostGap bounds the steps over which a gap widens the intervals; over the rest of a longer one, when no slope is left, only the season
+// goes on.
 const mostGap = 1000
 
-// newModel returns the model at the end of the history, with the parameters of c.
-func newModel(name, settings string, y series.Series, h history, c *candidate) *model {
+// newModel returns the model at the end of the history, with the parameters of c and medians at most bound times the largest observation.
+func newModel(name, settings string, y series.Series, h history, c *candidate, bound float64) *model {
 	k := c.k
 	k.value(c.x)
 	m := &model{
 		Method: name, Settings: settings, Key: y.Key, Unit: y.Unit, Step: y.Step, End: y.End(), Scale: h.scale,
-		Shape: k.shape, Smoothing: k.at, Level: k.end.l, Slope: k.end.b, Sigma2: k.variance(), Size: h.unit,
+		Shape: k.shape, Smoothing: k.at, Level: k.end.l, Slope: k.end.b, Sigma2: k.variance(), Size: h.unit, Bound: bound,
 	}
 	if k.Season != NoSeason {
 		m.Season = append([]float64(nil), k.ring...)
 		m.At = len(k.y) % k.m
+	}
+	for _, v := range y.Values {
+		m.meet(h.scale.in(v))
 	}
 	for range h.gap {
 		m.miss()
@@ -63,16 +76,36 @@ func (m *model) Update(y float64) {
 		m.miss()
 		return
 	}
+	m.meet(y)
+	m.Slope = m.slope()
 	for ; m.Gap > 0; m.Gap-- {
 		m.advance()
 	}
 	m.observe(y)
 }
 
+// meet keeps the largest size of an observation, NaN where missing.
+func (m *model) meet(y float64) {
+	if size := math.Abs(y); size > m.Most {
+		m.Most = size
+	}
+}
+
+// fade is what a slope keeps of itself for each missing observation after the first of a gap: a slope of minutes is gone in half an hour.
+const fade = 0.9
+
+// slope returns the slope that the model goes over the gap with.
+func (m *model) slope() float64 {
+	if m.Gap <= 1 {
+		return m.Slope
+	}
+	return m.Slope * math.Pow(fade, float64(m.Gap-1))
+}
+
 // miss takes note of a missing observation.
 func (m *model) miss() {
 	if m.Gap == mostGap {
-		m.advance()
+		m.turn()
 		return
 	}
 	m.Gap++
@@ -144,39 +177,46 @@ const leastWidth = 1e-6
 func (m *model) Forecast(h int) forecast.Forecast {
 	f := forecast.Forecast{Key: m.Key, Unit: m.Unit, Method: m.Method, Origin: m.End, Step: m.Step, Steps: make([]forecast.Distribution, h)}
 	normals := m.normals(h)
-	if m.Scale.Signed {
-		for k := range normals {
-			f.Steps[k] = &normals[k]
-		}
-		return f
-	}
-	steps := make([]forecast.Gaussian, h)
-	for k, d := range normals {
-		steps[k] = forecast.Gaussian{Mean: d.mean, Deviation: d.deviation, Scale: m.Scale.Power}
-		f.Steps[k] = &steps[k]
+	for k := range normals {
+		f.Steps[k] = &normals[k]
 	}
 	return f
 }
+
+// A demand's quantile at the probability whose standard normal quantile is upper, 0.995, is at least so many times the largest observation.
+const (
+	upper      = 2.5758293035489004
+	leastUpper = 1e-3
+)
 
 // normals returns the distributions of the next h steps at the scale.
 func (m *model) normals(h int) []normal {
 	mean, variance := m.moments(m.Gap + h)
 	out := make([]normal, h)
+	most := max(m.Most, leastWidth*m.Size)
 	for k := range out {
-		c := mean[m.Gap+k]
+		c := min(max(mean[m.Gap+k], -m.Bound*most), m.Bound*most)
 		least := leastWidth * max(math.Abs(c), leastWidth*m.Size)
-		out[k] = normal{c, max(math.Sqrt(max(variance[m.Gap+k], 0)), least), m.Scale}
+		d := max(math.Sqrt(max(variance[m.Gap+k], 0)), least)
+		if floor := leastUpper * m.Most; !m.Scale.Signed && c+upper*d < floor {
+			c = max(c, -most)
+			d = (floor - c) / upper
+		}
+		out[k] = normal{c, d, mostQuantile * most, m.Scale}
 	}
 	return out
 }
 
-// normal is the distribution of a number that may be negative.
+// normal is a normal distribution, cut at most and at -most, of a number that may be negative if the scale says so.
 type normal struct {
-	mean, deviation float64
-	scale           scale
+	mean, deviation, most float64
+	scale                 scale
 }
 
 // Quantile implements forecast.Distribution.
-func (d *normal) Quantile(p float64) float64 {
-	return d.scale.out(d.mean + d.deviation*forecast.NormalQuantile(p))
+func (d *normal) Quantile(p float64) float64 { return d.at(forecast.NormalQuantile(p)) }
+
+// at returns the quantile at the probability whose standard normal quantile is z.
+func (d *normal) at(z float64) float64 {
+	return d.scale.out(min(max(d.mean+d.deviation*z, -d.most), d.most))
 }

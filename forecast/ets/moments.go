@@ -21,7 +21,7 @@ func (m *model) moments(n int) (mean, variance []float64) {
 
 // path fills mean with the forecasts of a shape whose season is not multiplicative.
 func (m *model) path(mean []float64) {
-	l, b, at := m.Level, m.Slope, m.At
+	l, b, at := m.Level, m.slope(), m.At
 	for k := range mean {
 		b *= m.Smoothing.Phi
 		l += b
@@ -97,7 +97,8 @@ func (m *model) products(mean, variance []float64) {
 	p := len(m.Season)
 	step, hit := newTransition(m.Smoothing, m.Sigma2, 0), newTransition(m.Smoothing, m.Sigma2, m.Smoothing.Gamma)
 	season := step.power(p - 1)
-	base := moment{m.Level, m.Slope, m.Level * m.Level, m.Level * m.Slope, m.Slope * m.Slope}
+	b := m.slope()
+	base := moment{m.Level, b, m.Level * m.Level, m.Level * b, b * b}
 	phases := make([]moment, min(p, len(mean)))
 	for k := range mean {
 		var x moment

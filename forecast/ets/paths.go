@@ -19,7 +19,7 @@ func (m *model) Simulate(h, n int, seed uint64) [][]float64 {
 	walker := *m
 	for i := range paths {
 		paths[i] = cells[i*h : (i+1)*h : (i+1)*h]
-		walker.Level, walker.Slope, walker.At = m.Level, m.Slope, m.At
+		walker.Level, walker.Slope, walker.At = m.Level, m.slope(), m.At
 		walker.Season = append(walker.Season[:0:0], m.Season...)
 		walker.walk(rng, m.Gap, paths[i])
 	}
@@ -57,7 +57,7 @@ func spread(paths [][]float64, steps []normal) {
 			return cmp.Or(cmp.Compare(paths[a][k], paths[b][k]), cmp.Compare(a, b))
 		})
 		for rank, i := range order {
-			paths[i][k] = d.scale.out(d.mean + d.deviation*z[rank])
+			paths[i][k] = d.at(z[rank])
 		}
 	}
 }

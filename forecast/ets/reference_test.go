@@ -162,7 +162,7 @@ func TestAtLeastAsLikelyAsR(t *testing.T) {
 		if aicc := c.aicc() + unit; aicc > r.aicc+1e-5 {
 			t.Errorf("%s: criterion %.6f, want at most %.6f", r.shape, aicc, r.aicc)
 		}
-		f := newModel("t", "", y, h, c).Forecast(10)
+		f := newModel("t", "", y, h, c, mostQuantile).Forecast(10)
 		t.Logf("%s: criterion %.6f below R's, step 1 is %.2e and step 10 %.2e from R's", r.shape, r.aicc-c.aicc()-unit,
 			f.Steps[0].Quantile(0.5)/r.mean[0]-1, f.Steps[9].Quantile(0.5)/r.mean[3]-1)
 	}

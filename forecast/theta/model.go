@@ -21,6 +21,7 @@ type model struct {
 	At     int       // the phase of the observation after the latest that is not missing
 	Gap    int       // how many of the latest observations are missing
 	Size   float64   // the mean of the observations fitted on, at the scale
+	Most   float64   // the largest observation told, at the scale
 	Drift  *drift    // of Theta
 	Line   *line     // of the dynamic optimised model
 }
@@ -32,6 +33,7 @@ const mostGap = 5000
 func (m *model) Update(y float64) {
 	m.End = m.End.Add(m.Step)
 	y = m.Scale.In(y)
+	m.meet(y)
 	if math.IsNaN(y) || m.index(m.Gap) < leastIndex {
 		m.miss()
 		return
@@ -45,6 +47,13 @@ func (m *model) Update(y float64) {
 		m.Drift.observe(z, m.Gap)
 	}
 	m.Gap = 0
+}
+
+// meet keeps the largest observation, NaN where missing.
+func (m *model) meet(y float64) {
+	if y > m.Most {
+		m.Most = y
+	}
 }
 
 // miss takes note of a missing observation.
@@ -85,6 +94,13 @@ func (m *model) Forecast(h int) forecast.Forecast {
 	return f
 }
 
+// A quantile at the probability whose standard normal quantile is upper, 0.995, is at least so many times the largest observation: a
+// demand that was there may come back.
+const (
+	upper      = 2.5758293035489004
+	leastUpper = 1e-3
+)
+
 // normals returns the distributions of the next h steps. The variance is that of the adjusted demand, as in thetaf: the season moves the
 // mean and not the width.
 func (m *model) normals(h int) []forecast.Gaussian {
@@ -98,7 +114,12 @@ func (m *model) normals(h int) []forecast.Gaussian {
 	for k := range out {
 		c := mean[m.Gap+k] * m.index(m.Gap+k)
 		least := leastWidth * max(math.Abs(c), leastWidth*m.Size)
-		out[k] = forecast.Gaussian{Mean: c, Deviation: max(math.Sqrt(variance[m.Gap+k]), least), Scale: m.Scale}
+		d := max(math.Sqrt(variance[m.Gap+k]), least)
+		if floor := leastUpper * m.Most; c+upper*d < floor {
+			c = max(c, -m.Most)
+			d = (floor - c) / upper
+		}
+		out[k] = forecast.Gaussian{Mean: c, Deviation: d, Scale: m.Scale}
 	}
 	return out
 }

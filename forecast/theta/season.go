@@ -17,7 +17,7 @@ const (
 )
 
 // indices returns the multiplicative seasonal indices of z by phase, whose mean is one, or nil where z has no season of m steps that
-// can be divided out.
+// can be divided out, or leaves too few observations that say something of the level.
 func indices(z []float64, m int) []float64 {
 	if m < 2 || len(z) <= 2*m || !seasonal(z, m) {
 		return nil
@@ -27,6 +27,15 @@ func indices(z []float64, m int) []float64 {
 		if !(v >= 0) {
 			return nil
 		}
+	}
+	telling := 0
+	for i, v := range z {
+		if v == v && s[i%m] >= leastIndex {
+			telling++
+		}
+	}
+	if telling < leastHistory {
+		return nil
 	}
 	return s
 }

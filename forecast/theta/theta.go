@@ -61,6 +61,9 @@ func (m Method) Fit(ctx context.Context, y series.Series) (forecast.Model, error
 		Method: m.Name(), Settings: m.settings(), Key: y.Key, Unit: y.Unit, Step: y.Step, End: y.End(), Scale: scale,
 		Size: size(z),
 	}
+	for _, v := range y.Values {
+		out.meet(scale.In(v))
+	}
 	if s := indices(z, period); s != nil {
 		dark := 0
 		z, dark = adjusted(z, s)
