@@ -11,7 +11,7 @@ cd "$(dirname "$0")"
 go=${GO:-go}
 
 if [[ "${1:-}" == peers ]]; then
-  : "${FORETHOUGHT_DATA:?names the data}" "${FORETHOUGHT_PEERS:?names the folder with run.sh}" "${WORK:?names a folder for the peers\' files}"
+  : "${FORETHOUGHT_DATA:?names the data}" "${FORETHOUGHT_PEERS:?names the folder with run.sh}" "${WORK:?names a folder for files of the peers}"
   FORETHOUGHT_BENCH=full "$go" test -tags bench -count=1 -run TestResults -timeout 60m -v ./cmd/forethought -rewrite
   exit
 fi

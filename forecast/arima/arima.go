@@ -12,7 +12,7 @@
 //
 // Limits keep the cost bounded. Of a long history only the latest 3000 observations or 14 seasons are used, whichever is more. The exact
 // likelihood has an unknown for each step of the longest seasonal lag and for each missing observation: up to 110 of them, which with P
-// and Q up to 2 is a season of 52 steps. Beyond that Auto lets P and Q be at most 1, and where this does not help, as for a season above
+// and Q up to 2 is a season of 52 steps. Beyond that, and where a long history has missing observations, Auto lets P and Q be at most 1, and where this does not help, as for a season above
 // 105 steps or with very many missing observations, the conditional sum of squares takes the likelihood's place, unless the model is small
 // enough for the Kalman filter. A filter of more than 100 elements keeps only the 24 main directions of what a gap leaves unknown.
 package arima
@@ -55,8 +55,8 @@ type Method struct {
 
 // Auto is the ARIMA model whose order is chosen automatically.
 type Auto struct {
-	// Period is the season, for example 24 hours; rounded to whole steps, of which it has 350 at most. Zero is no season. A season that is
-	// shorter than two steps is left out, and so is one that the history does not hold twice.
+	// Period is the season, for example 24 hours, rounded to whole steps. Zero is no season. A season that is shorter than two steps is left
+	// out, and so is one of more than 350 steps and one that the history does not hold twice.
 	Period time.Duration
 	// Signed says that values may be negative, as those of a remainder are: they are not taken for zero, and neither are quantiles.
 	Signed bool
@@ -143,14 +143,14 @@ func (m Method) validate() error {
 
 // Fit needs 10 observations. A season is left out where there are not two of it, or where it has more than 350 steps.
 func (a Auto) Fit(ctx context.Context, y series.Series) (forecast.Model, error) {
-	in, err := read(y, a.Period, a.Signed)
+	in, err := read(y, a.season(y.Step), a.Signed)
 	if err != nil {
 		return nil, fmt.Errorf("arima: %w", err)
 	}
 	if in.present() < leastHistory {
 		return nil, &forecast.TooShortError{Method: a.Name(), Need: leastHistory, Have: in.present()}
 	}
-	if in.present() <= 2*in.m || in.m > longestSeason {
+	if in.present() <= 2*in.m {
 		in.m = 0
 	}
 	if err = ctx.Err(); err != nil {
@@ -162,6 +162,14 @@ func (a Auto) Fit(ctx context.Context, y series.Series) (forecast.Model, error) 
 		return nil, err
 	}
 	return in.model(s.fitter, c, a.Name(), a.settings()), nil
+}
+
+// season returns the period, or none where it is longer than can be fitted.
+func (a Auto) season(step time.Duration) time.Duration {
+	if step > 0 && math.Round(float64(a.Period)/float64(step)) > longestSeason {
+		return 0
+	}
+	return a.Period
 }
 
 // base returns how often the history is to be differenced.

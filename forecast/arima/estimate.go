@@ -42,6 +42,9 @@ const (
 const (
 	// mostUnknowns bounds the least squares problem of the exact likelihood, whose cost is its cube.
 	mostUnknowns = 110
+	// mostSolved bounds that of the least squares with missing observations, observations times the square of the unknowns, while P and Q
+	// may still be 2.
+	mostSolved = 1e7
 	// mostFiltered bounds the cost of one pass of the filter: observations times the square of the state.
 	mostFiltered = 4e5
 )

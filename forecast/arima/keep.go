@@ -5,6 +5,7 @@ import (
 	"encoding/gob"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/forethought-autoscaler/forethought/forecast"
@@ -30,18 +31,34 @@ func restore(written []byte, name, settings string) (forecast.Model, error) {
 		return nil, fmt.Errorf("restore %s: %w", name, err)
 	}
 	if m.Version != stateVersion || m.Settings != settings {
-		return nil, fmt.Errorf("restore %s: written by version %d of %q, want version %d of %q", name, m.Version, m.Settings, stateVersion, settings)
+		return nil, fmt.Errorf("restore %s: written by version %d of %q, want version %d of %q",
+			name, m.Version, m.Settings, stateVersion, settings)
 	}
-	if err := m.Filter.validate(); err != nil {
+	if err := m.validate(); err != nil {
 		return nil, fmt.Errorf("restore %s: %w", name, err)
 	}
 	return m, nil
 }
 
-// validate returns an error where the filter would read outside its state.
+// validate returns an error where the numbers are none that a fitted model has.
+func (m *model) validate() error {
+	positive := func(v float64) bool { return v > 0 && !math.IsInf(v, 0) }
+	if m.Step <= 0 || !positive(m.Units.Largest) || m.Deviation != 0 && !positive(m.Deviation) {
+		return fmt.Errorf("step %s, largest value %v and deviation %v are not those of a model", m.Step, m.Units.Largest, m.Deviation)
+	}
+	return m.Filter.validate()
+}
+
+// mostState bounds the state: the lags of the longest polynomials of Method.
+const mostState = highest + mostSeasonal*longestSeason + mostDifferences + longestSeason
+
+// validate returns an error where the filter would read outside its state, or hold more than a fitted one does.
 func (f *filter) validate() error {
-	if f == nil || f.Rank < 0 || f.Rank > len(f.State) {
-		return errors.New("the filter has no state")
+	if f == nil || f.Rank < 0 || f.Rank > len(f.State) || len(f.State) > mostState {
+		return errors.New("the filter has no state, or too large a one")
+	}
+	if len(f.Columns) > f.room()+spare || len(f.Columns) > 0 && len(f.State) == 0 || f.Since < 0 || f.Since > spare {
+		return fmt.Errorf("the filter has %d columns for a state of %d", len(f.Columns), len(f.State))
 	}
 	within := func(l lags, n int) bool {
 		return len(l.At) == len(l.By) && (len(l.At) == 0 || slices.Min(l.At) >= 1 && slices.Max(l.At) <= n)

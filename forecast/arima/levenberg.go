@@ -65,8 +65,8 @@ func damped(x []float64, h square, g []float64, damping float64) bool {
 	return true
 }
 
-// nearBound is the share of the way to a bound that is as far as one step goes: a unit root is a stationary point of the likelihood, at which a search that
-// jumped there would stay.
+// nearBound is the share of the way to a bound that is as far as one step goes: a unit root is a stationary point of the likelihood, at
+// which a search that jumped there would stay.
 const nearBound = 0.9
 
 // confine shortens the step from x to next where it is too long, and keeps the first parameters within the bounds.

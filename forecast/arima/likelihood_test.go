@@ -229,7 +229,8 @@ func TestStateAfterTheHistory(t *testing.T) {
 		c.value, _ = fit.likelihood(o).at(o.at(x))
 		other, _ := startFilter(o, o.at(x), c.constant, h.y[0])
 		other.run(h, 0)
-		a, b := &model{Filter: fit.state(c), Deviation: 1, Units: units{Largest: 1}}, &model{Filter: other, Deviation: 1, Units: units{Largest: 1}}
+		at := func(f *filter) *model { return &model{Filter: f, Deviation: 1, Units: units{Largest: 1}} }
+		a, b := at(fit.state(c)), at(other)
 		mean, deviation := a.ahead(20)
 		wantMean, wantDeviation := b.ahead(20)
 		for k := range mean {

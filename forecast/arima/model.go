@@ -47,8 +47,8 @@ const leastWidth = 1e-6
 // most keeps a deviation far enough from the largest number that quantiles are finite.
 const most = 1e300
 
-// ahead returns the means and deviations of the next h observations at forecast.Scale: the state's mean and each column of its uncertainty move on
-// without errors, and each innovation adds the square of its weight in the infinite moving average.
+// ahead returns the means and deviations of the next h observations at forecast.Scale: the state's mean and each column of its
+// uncertainty move on without errors, and each innovation adds the square of its weight in the infinite moving average.
 func (m *model) ahead(h int) (mean, deviation []float64) {
 	f := m.Filter
 	mean, deviation = make([]float64, h), make([]float64, h)

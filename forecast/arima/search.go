@@ -44,7 +44,7 @@ func newSearch(h history, base order) *search {
 	}
 	if h.m > 0 {
 		s.mostSeasonal = min(mostSeasonal, third/h.m)
-		if mostSeasonal*h.m+mostOrder+len(h.missing) > mostUnknowns {
+		if k := mostSeasonal*h.m + mostOrder + len(h.missing); k > mostUnknowns || len(h.missing) > 0 && len(h.y)*k*k > mostSolved {
 			s.mostSeasonal = min(s.mostSeasonal, 1)
 		}
 	}

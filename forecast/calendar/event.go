@@ -2,7 +2,6 @@ package calendar
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +19,8 @@ type Event struct {
 	// Floating says that Start, End, Except and Extra are in UTC and their wall clock is to be read in the calendar's time zone. Events of
 	// whole days are floating.
 	Floating bool
-	// Rule is the value of an RRULE (RFC 5545, section 3.3.10), empty where the event does not recur. The smallest frequency is HOURLY.
+	// Rule is the value of an RRULE (RFC 5545, section 3.3.10), empty where the event does not recur. The smallest frequency is HOURLY. The
+	// first 200 000 occurrences count and later ones are left out: an hourly event without an end is known for 22 years from its start.
 	Rule string
 	// Except are starts of occurrences that do not take place; Extra are starts of further ones.
 	Except, Extra []time.Time
@@ -36,7 +36,7 @@ func (e Event) excludes() bool {
 	return slices.ContainsFunc(e.Categories, func(c string) bool { return strings.EqualFold(c, excludeCategory) })
 }
 
-// mostOccurrences bounds those of one event: hourly ones of twenty years.
+// mostOccurrences bounds those of one event: hourly ones of 22 years.
 const mostOccurrences = 200_000
 
 // occurrences calls yield with each occurrence that starts before until.
@@ -63,7 +63,11 @@ func (e Event) occurrences(loc *time.Location, until time.Time, yield func(from,
 	for _, w := range starts {
 		from := clockAt(w, zone)
 		if !except[from.Unix()] && from.Before(until) {
-			yield(from, clockAt(w.Add(length), zone))
+			to := clockAt(w.Add(length), zone)
+			if !to.After(from) { // the clocks were put forward over it
+				to = from.Add(length)
+			}
+			yield(from, to)
 		}
 	}
 	return nil
@@ -89,10 +93,8 @@ func (e Event) starts(zone *time.Location, until time.Time) ([]time.Time, error)
 		}
 		out = out[:0]
 		next := rule.Iterator()
-		for t, ok := next(); ok; t, ok = next() {
-			if out = append(out, t); len(out) > mostOccurrences {
-				return nil, fmt.Errorf("recurs more than %d times until %s", mostOccurrences, until.Format(time.DateOnly))
-			}
+		for t, ok := next(); ok && len(out) < mostOccurrences; t, ok = next() {
+			out = append(out, t)
 		}
 	}
 	for _, t := range e.Extra {
@@ -115,11 +117,19 @@ func wall(t time.Time) time.Time {
 	return time.Date(year, month, day, t.Hour(), t.Minute(), t.Second(), 0, time.UTC)
 }
 
-// clockAt returns when the clocks in zone show w.
+// clockAt returns when the clocks in zone show w: the first time where they do so twice, and where they skip w, the time that the offset
+// before gives (RFC 5545, section 3.3.5).
 func clockAt(w time.Time, zone *time.Location) time.Time {
 	year, month, day := w.Date()
 	if w.Hour() == 0 && w.Minute() == 0 && w.Second() == 0 {
 		return startOfDay(year, month, day, zone)
 	}
-	return time.Date(year, month, day, w.Hour(), w.Minute(), w.Second(), 0, zone)
+	// A day earlier is before a change of the clocks near w, wherever the zone is.
+	_, before := w.Add(-24 * time.Hour).In(zone).Zone()
+	first := w.Add(-time.Duration(before) * time.Second).In(zone)
+	t := time.Date(year, month, day, w.Hour(), w.Minute(), w.Second(), 0, zone)
+	if wall(first).Equal(w) || !wall(t).Equal(w) {
+		return first
+	}
+	return t
 }

@@ -23,8 +23,28 @@ func (p property) errorf(format string, a ...any) error {
 	return fmt.Errorf("line %d: %s: %w", p.line, p.name, fmt.Errorf(format, a...))
 }
 
-// mostLine bounds a line of the file.
-const mostLine = 1 << 20
+// mostFile and mostLine bound the file and a line of it, in bytes.
+const (
+	mostFile = 8 << 20
+	mostLine = 1 << 20
+)
+
+// errLarge says that the file is larger than mostFile.
+var errLarge = fmt.Errorf("larger than %d bytes, which is the most that is read of an iCalendar file", mostFile)
+
+// limited reads up to mostFile bytes and then fails.
+type limited struct {
+	r    io.Reader
+	read int
+}
+
+func (l *limited) Read(p []byte) (int, error) {
+	n, err := l.r.Read(p)
+	if l.read += n; l.read > mostFile {
+		return 0, errLarge
+	}
+	return n, err
+}
 
 // lines unfolds content lines.
 type lines struct {
@@ -36,7 +56,7 @@ type lines struct {
 }
 
 func newLines(r io.Reader) *lines {
-	s := bufio.NewScanner(r)
+	s := bufio.NewScanner(&limited{r: r})
 	s.Buffer(nil, mostLine)
 	return &lines{scanner: s}
 }
@@ -76,7 +96,7 @@ func (l *lines) unfold() (text string, number int, err error) {
 
 // read reads a line of the file into ahead.
 func (l *lines) read() bool {
-	if l.done || !l.scanner.Scan() {
+	if l.done || !l.scanner.Scan() || l.scanner.Err() != nil { // what precedes an error may be half a line
 		l.done = true
 		return false
 	}
@@ -93,6 +113,8 @@ func (l *lines) end() error {
 	switch err := l.scanner.Err(); {
 	case err == nil:
 		return io.EOF
+	case errors.Is(err, errLarge):
+		return err
 	case errors.Is(err, bufio.ErrTooLong):
 		return fmt.Errorf("line %d: longer than %d bytes", l.number+1, mostLine)
 	default:

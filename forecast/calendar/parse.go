@@ -12,7 +12,7 @@ const unnamed = "unnamed"
 
 // ParseEvents reads the events of an iCalendar file (RFC 5545): their times in UTC, in a zone of the time zone database (TZID) or
 // floating, whole days, RRULE, RDATE, EXDATE, single occurrences that were moved (RECURRENCE-ID) and cancelled events, which are left
-// out. Other components and properties are skipped. An error names the line and the property.
+// out. Other components and properties are skipped. A file of more than 8 MiB is refused. An error names the line and the property.
 func ParseEvents(r io.Reader) ([]Event, error) {
 	in := newLines(r)
 	var f file

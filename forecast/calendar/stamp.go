@@ -18,7 +18,7 @@ func (s stamp) like(e Event) time.Time {
 		return s.t
 	}
 	year, month, day := s.t.Date()
-	return time.Date(year, month, day, e.Start.Hour(), e.Start.Minute(), e.Start.Second(), 0, e.Start.Location())
+	return clockAt(time.Date(year, month, day, e.Start.Hour(), e.Start.Minute(), e.Start.Second(), 0, time.UTC), e.Start.Location())
 }
 
 const (
@@ -66,9 +66,12 @@ func (p property) stamp(text string) (stamp, error) {
 		s.floating = false
 	}
 	var err error
-	s.t, err = time.ParseInLocation(layout, local, zone)
+	s.t, err = time.Parse(layout, local)
 	if err != nil || s.t.Year() < leastYear || s.t.Year() > mostYear {
 		return s, p.errorf("%q is not a date or a time, want %s, %s or %sZ", shorten(text), dateLayout, timeLayout, timeLayout)
+	}
+	if zone != time.UTC {
+		s.t = clockAt(s.t, zone)
 	}
 	return s, nil
 }
@@ -76,6 +79,7 @@ func (p property) stamp(text string) (stamp, error) {
 // duration reads a duration of RFC 5545, section 3.3.6: P1W, P1DT2H, PT30M.
 func (p property) duration() (time.Duration, error) {
 	rest, ok := strings.CutPrefix(strings.TrimPrefix(p.value, "+"), "P")
+	ok = ok && rest != ""
 	units := "WD"
 	var sum time.Duration
 	for ok && rest != "" {
