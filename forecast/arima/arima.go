@@ -12,9 +12,10 @@
 //
 // Limits keep the cost bounded. Of a long history only the latest 3000 observations or 14 seasons are used, whichever is more. The exact
 // likelihood has an unknown for each step of the longest seasonal lag and for each missing observation: up to 110 of them, which with P
-// and Q up to 2 is a season of 52 steps. Beyond that, and where a long history has missing observations, Auto lets P and Q be at most 1, and where this does not help, as for a season above
-// 105 steps or with very many missing observations, the conditional sum of squares takes the likelihood's place, unless the model is small
-// enough for the Kalman filter. A filter of more than 100 elements keeps only the 24 main directions of what a gap leaves unknown.
+// and Q up to 2 is a season of 52 steps. Beyond that, and where a long history has missing observations, Auto lets P and Q be at most 1.
+// Where this does not help, as for a season above 105 steps or with very many missing observations, the conditional sum of squares takes
+// the likelihood's place, unless the model is small enough for the Kalman filter. A filter of more than 100 elements keeps only the 24
+// main directions of what a gap leaves unknown.
 package arima
 
 import (

@@ -42,8 +42,8 @@ const (
 const (
 	// mostUnknowns bounds the least squares problem of the exact likelihood, whose cost is its cube.
 	mostUnknowns = 110
-	// mostSolved bounds that of the least squares with missing observations, observations times the square of the unknowns, while P and Q
-	// may still be 2.
+	// mostSolved bounds the cost of the least squares with missing observations, observations times the square of the unknowns: above it
+	// the seasonal P and Q of Auto are at most 1.
 	mostSolved = 1e7
 	// mostFiltered bounds the cost of one pass of the filter: observations times the square of the state.
 	mostFiltered = 4e5

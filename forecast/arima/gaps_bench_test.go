@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"testing"
-	"time"
 
 	"github.com/forethought-autoscaler/forethought/forecast"
 	"github.com/forethought-autoscaler/forethought/forecast/arima"
@@ -29,17 +28,25 @@ func sparse(y series.Series, share float64) series.Series {
 
 // BenchmarkGaps shows what missing observations cost.
 func BenchmarkGaps(b *testing.B) {
-	for _, n := range []int{850, 1250, 3000} {
-		for _, share := range []float64{0, 0.01, 0.05, 0.084} {
-			f := func(name string, m forecast.Method, y series.Series) {
-				b.Run(fmt.Sprintf("%s/%d/%v", name, n, share), func(b *testing.B) { benchmark(b, m, sparse(y, share)) })
+	f := func(name string, m forecast.Method, values func(n int) series.Series) {
+		for _, n := range []int{850, 1250, 3000} {
+			for _, share := range []float64{0, 0.01, 0.05, 0.084} {
+				b.Run(fmt.Sprintf("%s/%d/%v", name, n, share), func(b *testing.B) { benchmark(b, m, sparse(values(n), share)) })
 			}
-			f("seasonal", arima.Auto{Period: day}, hourly(n))
-			f("remainder", arima.Auto{Signed: true}, remainder(n))
-			f("long", arima.Auto{Period: day}, fiveMinutes(n))
-			two := hourly(n)
-			two.Step = 2 * time.Hour
-			f("two", arima.Auto{Period: day}, two)
 		}
 	}
+	f("seasonal", arima.Auto{Period: day}, hourly)
+	f("remainder", arima.Auto{Signed: true}, rough)
+}
+
+// rough returns n values around zero that an autoregression of two lags and a moving average of two make.
+func rough(n int) series.Series {
+	y, e := hourly(n), noise(n)
+	for i := range e {
+		y.Values[i] = e[i]
+		if i > 1 {
+			y.Values[i] += 1.3*y.Values[i-1] - 0.5*y.Values[i-2] - 0.6*e[i-1] + 0.3*e[i-2]
+		}
+	}
+	return y
 }

@@ -57,14 +57,19 @@ func (f *filter) validate() error {
 	if f == nil || f.Rank < 0 || f.Rank > len(f.State) || len(f.State) > mostState {
 		return errors.New("the filter has no state, or too large a one")
 	}
-	if len(f.Columns) > f.room()+spare || len(f.Columns) > 0 && len(f.State) == 0 || f.Since < 0 || f.Since > spare {
-		return fmt.Errorf("the filter has %d columns for a state of %d", len(f.Columns), len(f.State))
-	}
 	within := func(l lags, n int) bool {
 		return len(l.At) == len(l.By) && (len(l.At) == 0 || slices.Min(l.At) >= 1 && slices.Max(l.At) <= n)
 	}
 	if !within(f.AR, f.Rank) || !within(f.MA, f.Rank) || !within(f.Diff, len(f.State)-f.Rank) {
 		return errors.New("the filter's lags lie outside its state")
+	}
+	return f.validateColumns()
+}
+
+// validateColumns returns an error where the columns do not go with the state.
+func (f *filter) validateColumns() error {
+	if len(f.Columns) > f.room()+spare || len(f.Columns) > 0 && len(f.State) == 0 || f.Since < 0 || f.Since > spare {
+		return fmt.Errorf("the filter has %d columns for a state of %d", len(f.Columns), len(f.State))
 	}
 	for _, c := range f.Columns {
 		if len(c) != len(f.State) {

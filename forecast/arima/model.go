@@ -28,9 +28,6 @@ type model struct {
 	Deviation float64 // of the innovations
 }
 
-// String returns the order, for example "ARIMA(2,0,1)(0,1,1)[24] with drift".
-func (m *model) String() string { return m.Order.String() }
-
 // Update tells the model the next observation, NaN where missing.
 func (m *model) Update(y float64) {
 	m.End = m.End.Add(m.Step)

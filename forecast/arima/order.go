@@ -1,10 +1,5 @@
 package arima
 
-import (
-	"fmt"
-	"strings"
-)
-
 // order is that of a seasonal model (p,d,q)(P,D,Q)m in the notation of FPP3, section 9.9. Its fields are exported for encoding/gob.
 type order struct {
 	P, D, Q    int
@@ -33,23 +28,6 @@ func (o order) count() int {
 		return o.free() + 1
 	}
 	return o.free()
-}
-
-// String writes the order as R's forecast package does.
-func (o order) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "ARIMA(%d,%d,%d)", o.P, o.D, o.Q)
-	if o.M > 0 {
-		fmt.Fprintf(&b, "(%d,%d,%d)[%d]", o.SP, o.SD, o.SQ, o.M)
-	}
-	switch {
-	case !o.Constant:
-	case o.D+o.SD == 0:
-		b.WriteString(" with mean")
-	default:
-		b.WriteString(" with drift")
-	}
-	return b.String()
 }
 
 // lags is a polynomial in the lag operator by its coefficients that are not zero; a lag may occur twice and then counts twice. Its

@@ -49,7 +49,7 @@ func (e Event) occurrences(loc *time.Location, until time.Time, yield func(from,
 		return errors.New("ends before it starts")
 	}
 	length := wall(e.End).Sub(wall(e.Start))
-	if length < 0 { // within the hour that is there twice
+	if length <= 0 { // within the hour that is there twice
 		length = e.End.Sub(e.Start)
 	}
 	starts, err := e.starts(zone, until)

@@ -180,6 +180,10 @@ func (d *draft) finish() error {
 		return d.endAt.errorf("event %q has a time zone at one end only", shorten(e.Name))
 	case !d.end.t.IsZero():
 		e.End = d.end.t.In(e.Start.Location())
+		skipped := d.end.clock.Sub(d.start.clock)
+		if !e.End.After(e.Start) && skipped > 0 && d.end.t.Location().String() == d.start.t.Location().String() {
+			e.End = e.Start.Add(skipped) // the clocks are put forward over it
+		}
 	case d.endAt.name == "" && d.start.date:
 		e.End = e.Start.AddDate(0, 0, 1)
 	default:

@@ -9,6 +9,7 @@ import (
 // stamp is a date or a date with a time.
 type stamp struct {
 	t              time.Time
+	clock          time.Time // what the clock shows at t, or would show where the clocks skip it, as if in UTC
 	date, floating bool
 }
 
@@ -70,7 +71,7 @@ func (p property) stamp(text string) (stamp, error) {
 	if err != nil || s.t.Year() < leastYear || s.t.Year() > mostYear {
 		return s, p.errorf("%q is not a date or a time, want %s, %s or %sZ", shorten(text), dateLayout, timeLayout, timeLayout)
 	}
-	if zone != time.UTC {
+	if s.clock = s.t; zone != time.UTC {
 		s.t = clockAt(s.t, zone)
 	}
 	return s, nil
