@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/forethought-autoscaler/forethought/forecast"
 	"github.com/forethought-autoscaler/forethought/forecast/methodtest"
 )
 
@@ -32,7 +33,7 @@ func TestLimitOutliers(t *testing.T) {
 		for _, i := range at {
 			y[i] = value
 		}
-		limitOutliers(y)
+		forecast.LimitOutliers(y)
 		for _, i := range at {
 			if y[i] != limited {
 				t.Fatalf("%v at %v is limited to %v, want %v", value, at, y[i], limited)
@@ -46,11 +47,11 @@ func TestLimitOutliers(t *testing.T) {
 	f(1e6, 1e6, 700, 1999)
 	f(1e6, 142, 700, 1998)
 	for _, y := range [][]float64{nil, {math.NaN()}, {5}, make([]float64, 1000)} {
-		limitOutliers(y)
+		forecast.LimitOutliers(y)
 	}
 	rare := make([]float64, 2000)
 	rare[7] = 5
-	if limitOutliers(rare); rare[7] != 5 {
+	if forecast.LimitOutliers(rare); rare[7] != 5 {
 		t.Error("a demand that is seldom there is limited to zero")
 	}
 }

@@ -56,7 +56,7 @@ func (m Method) Fit(ctx context.Context, y series.Series) (forecast.Model, error
 		scale: forecast.ScaleOf(y.Values),
 	}
 	scaled := forecast.WithoutOutages(out.scale.Scaled(y))
-	limitOutliers(scaled.Values)
+	forecast.LimitOutliers(scaled.Values)
 	h := newHistory(scaled, m.Seasons)
 	if h.present < leastPoints {
 		return nil, &forecast.TooShortError{Method: m.Name(), Need: leastPoints, Have: h.present}

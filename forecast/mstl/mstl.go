@@ -67,7 +67,7 @@ func (m Method) Fit(ctx context.Context, y series.Series) (forecast.Model, error
 	if y.Len() == 0 {
 		return nil, &forecast.TooShortError{Method: m.Name(), Need: 1, Have: 0}
 	}
-	limitOutliers(y.Values)
+	forecast.LimitOutliers(y.Values)
 	periods, err := m.periods(y)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package harmonic
+package forecast
 
 import (
 	"math"
@@ -14,10 +14,10 @@ const (
 	quartileSample = 1 << 16
 )
 
-// limitOutliers winsorises values, of which NaN are missing, in place: those above median + 20 times the interquartile range become that,
+// LimitOutliers winsorises values, of which NaN are missing, in place: those above median + 20 times the interquartile range become that,
 // provided that the largest is three times as much and that they are less than 0.2 % of all. Nothing changes where the middle half of the
 // values is one number, nor where the latest value is among them, because the demand may stay there.
-func limitOutliers(values []float64) {
+func LimitOutliers(values []float64) {
 	present, top, latest := 0, 0.0, 0.0
 	for _, v := range values {
 		if v == v { // not NaN
