@@ -16,7 +16,7 @@ const module = "github.com/forethought-autoscaler/forethought/"
 
 // floors says on which floor each folder lives. A package imports lower floors only.
 var floors = map[string]int{
-	"series": 0, "config": 0, "forecast": 1, "pool": 2, "plot": 3, "loop": 3, "exporter": 3, "adapter": 3, "demo": 4, "cmd": 5,
+	"series": 0, "config": 0, "forecast": 1, "pool": 2, "plot": 3, "loop": 3, "exporter": 3, "adapter": 3, "demo": 4, "replay": 4, "cmd": 5,
 }
 
 // fences says which packages may import a heavy module; a prefix with a slash at its end covers everything below.

@@ -37,7 +37,7 @@ func broken() pool.Snapshot {
 	s.Decision.Pending = math.Inf(1)
 	s.Decision.Plan.HourlyCost, s.Decision.Plan.Unmet = math.Inf(1), math.NaN()
 	s.Decision.Sizing[0].AddDemand, s.Decision.Sizing[0].KeepDemand = math.NaN(), math.Inf(1)
-	s.Pools[0].Capacity, s.Pools[0].HourlyPrice = math.NaN(), math.Inf(-1)
+	s.Pools[0].Capacity, s.Pools[0].Price.Hourly = math.NaN(), math.Inf(-1)
 	steps := make([]forecast.Distribution, 120)
 	for i := range steps {
 		steps[i] = forecast.Point([]float64{math.NaN(), math.Inf(1), -5}[i%3])

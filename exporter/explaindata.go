@@ -193,7 +193,7 @@ func poolsOf(s pool.Snapshot, now time.Time) []poolData {
 	for _, p := range s.Pools {
 		data := poolData{
 			Pool: p.Name, Class: string(p.Class), Capacity: number(p.Capacity), Min: p.Min, Max: p.Max, LeadTime: horizonText(p.LeadTime),
-			HourlyPrice: number(p.HourlyPrice), Present: present(p), Warming: inPhase(p, p.Warming), Warm: inPhase(p, p.Warm), Active: inPhase(p, p.Active),
+			HourlyPrice: number(p.Price.Hourly), Present: present(p), Warming: inPhase(p, p.Warming), Warm: inPhase(p, p.Warm), Active: inPhase(p, p.Active),
 			Planned:  counted(s.Decision.Plan, p.Name),
 			Reactive: counted(s.Decision.Reactive, p.Name),
 		}

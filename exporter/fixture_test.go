@@ -80,8 +80,8 @@ func batch() pool.Snapshot {
 			{Horizon: 30 * time.Minute, Probability: 0.5, At: noon, Value: math.NaN()},
 		},
 		Pools: []pool.Pool{
-			{Name: "batch-fixed", Class: pool.Fixed, Observed: true, Phases: true, Min: 2, Max: 6, Active: 6, Capacity: 16, LeadTime: 4 * time.Minute, HourlyPrice: 0.77},
-			{Name: "batch-spot", Class: pool.Variable, Observed: true, Phases: true, Max: 40, Warming: 1, Warm: 1, Capacity: 16, LeadTime: 6 * time.Minute, HourlyPrice: 0.23},
+			{Name: "batch-fixed", Class: pool.Fixed, Observed: true, Phases: true, Min: 2, Max: 6, Active: 6, Capacity: 16, LeadTime: 4 * time.Minute, Price: pool.Price{Hourly: 0.77}},
+			{Name: "batch-spot", Class: pool.Variable, Observed: true, Phases: true, Max: 40, Warming: 1, Warm: 1, Capacity: 16, LeadTime: 6 * time.Minute, Price: pool.Price{Hourly: 0.23}},
 		},
 		Decision: pool.Decision{
 			Fleet: "batch", At: noon.Add(-4 * time.Second), ValidUntil: noon.Add(296 * time.Second), Mode: pool.Act, Forecast: f, Peaks: peaks,

@@ -94,7 +94,7 @@ func inPhase(p pool.Pool, n int) *int {
 // hourlyCost is what a plan costs, NaN where no pool has a price, since what is not priced is not free.
 func hourlyCost(s pool.Snapshot, p pool.Plan) float64 {
 	for _, k := range s.Pools {
-		if k.HourlyPrice > 0 {
+		if k.Price.Hourly > 0 {
 			return demand(p.HourlyCost)
 		}
 	}

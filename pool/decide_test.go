@@ -40,8 +40,8 @@ func input(paths [][]float64) pool.Input {
 		Fleet: "web", Now: noon, Demand: 160, DemandAt: noon, Paths: paths,
 		Forecast: forecast.Forecast{Origin: noon, Step: time.Minute, Steps: make([]forecast.Distribution, 60)},
 		Pools: []pool.Pool{
-			{Name: "fixed", Class: pool.Fixed, Max: 4, Capacity: 10, LeadTime: 4 * time.Minute, HourlyPrice: 1},
-			{Name: "spot", Class: pool.Variable, Max: 100, Capacity: 10, LeadTime: 4 * time.Minute, HourlyPrice: 0.5},
+			{Name: "fixed", Class: pool.Fixed, Max: 4, Capacity: 10, LeadTime: 4 * time.Minute, Price: pool.Price{Hourly: 1}},
+			{Name: "spot", Class: pool.Variable, Max: 100, Capacity: 10, LeadTime: 4 * time.Minute, Price: pool.Price{Hourly: 0.5}},
 		},
 		Policy: pool.Policy{
 			Mode: pool.Act, Probability: 0.99, Interval: time.Minute, Validity: 5 * time.Minute,

@@ -58,7 +58,7 @@ func planOf(pools []Pool, counts []int, demand float64) Plan {
 	plan := Plan{Targets: make([]Target, len(pools))}
 	for i, p := range pools {
 		plan.Targets[i] = Target{Pool: p.Name, Class: p.Class, Instances: counts[i]}
-		plan.HourlyCost += float64(counts[i]) * p.HourlyPrice
+		plan.HourlyCost += float64(counts[i]) * p.Price.Hourly
 	}
 	if short := demand - capacityOf(pools, counts); short > roundOff*demand {
 		plan.Unmet = short / demand

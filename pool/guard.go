@@ -68,7 +68,7 @@ func (s *sizer) budget(g *guards) {
 	order := fillOrder(s.in.Pools)
 	slices.Reverse(order)
 	for _, i := range order {
-		price := s.in.Pools[i].HourlyPrice
+		price := s.in.Pools[i].Price.Hourly
 		over := planOf(s.in.Pools, s.counts, 0).HourlyCost - limit
 		if over <= roundOff*limit || price <= 0 {
 			continue

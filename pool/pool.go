@@ -42,14 +42,42 @@ type Pool struct {
 	Warming, Warm, Active int
 	Capacity              float64
 	LeadTime              time.Duration
-	HourlyPrice           float64
+	Price                 Price
+	// Domain names what fails together, such as a zone: interruptions of pools of one domain are taken as one. Empty is one of its own.
+	Domain string
+	// Shape is what one instance offers, for fleets whose demand is jobs of known shapes.
+	Shape Shape
+	// Types are the kinds of instances that the pool chooses from by cost, each with capacity, shape and price of its own; none where all
+	// are alike.
+	Types []Type
+	// Stock asks for warm instances beside those that serve.
+	Stock WarmPolicy
+	// Burst describes burstable instances.
+	Burst Burst
 }
 
-// Target is the number of instances that one pool should have.
+// Target is the number of instances that one pool should have: Instances in all, of which Warm stand by beside those that serve.
 type Target struct {
-	Pool      string
-	Class     Class
+	Pool            string
+	Class           Class
+	Instances, Warm int
+	// Types is how Instances are made up, in the order of the pool's types; nil where the pool has none.
+	Types []TypeTarget
+}
+
+// TypeTarget is the number of instances of one type.
+type TypeTarget struct {
+	Type      string
 	Instances int
+}
+
+// Move takes instances of one pool into another, where that is cheaper than stopping them and starting others. It is a proposal.
+type Move struct {
+	From, To  string
+	Instances int
+	// Saving and Disruption are what the move saves and costs, in money, or in instance-hours where prices are unknown.
+	Saving, Disruption float64
+	Reason             string
 }
 
 // Plan is a Target for each pool, in the order of the configuration.
@@ -57,8 +85,11 @@ type Plan struct {
 	Targets []Target
 	// Unmet is the share, 0 to 1, of the demand planned for that the pools' bounds leave unserved.
 	Unmet float64
-	// HourlyCost is what the targets cost at the pools' hourly prices.
-	HourlyCost float64
+	// HourlyCost is what the targets cost in an hour, commitments and the expected losses by interruptions included; OnDemandCost is what
+	// as much capacity costs without commitments and interruptible instances.
+	HourlyCost, OnDemandCost float64
+	// Moves are the moves between pools that are worth their disruption.
+	Moves []Move
 }
 
 // Instances returns the target of the named pool; ok is false where the plan has no such pool.

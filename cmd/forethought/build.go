@@ -99,7 +99,7 @@ func poolSpec(p config.Pool) loop.PoolSpec {
 	return loop.PoolSpec{
 		Pool: pool.Pool{
 			Name: p.Name, Class: pool.Class(p.Class), Min: p.Min, Max: p.Max, Capacity: p.Capacity,
-			LeadTime: time.Duration(p.LeadTime.Default), HourlyPrice: p.Price.Hourly,
+			LeadTime: time.Duration(p.LeadTime.Default), Price: pool.Price{Hourly: p.Price.Hourly},
 		},
 		LeadTimeQuery: string(p.LeadTime.Query), InstancesQuery: string(p.Instances),
 	}
