@@ -28,12 +28,18 @@ func (k *checker) fleet(f *Fleet, key string) {
 		k.name(pool+".name", f.Pools[i].Name, names)
 		k.pool(&f.Pools[i], pool)
 	}
+	k.shapes(f, key)
+	k.shares(f, key)
 	k.budget(f, key)
+	k.shortage(f, key)
 }
 
 func (k *checker) demand(d *Demand, key string) {
 	k.expr(key+".query", d.Query)
+	k.ownOutput(key+".query", d.Query)
 	k.expr(key+".pending", d.Pending)
+	k.expr(key+".saturated", d.Saturated)
+	k.expr(key+".shapes", d.Shapes)
 	k.asked(key+".unit", k.checks.Unit, d.Unit)
 	step := key + ".step"
 	source := ""
@@ -105,7 +111,7 @@ func (k *checker) asked(key string, check func(string) error, value string) {
 }
 
 func (k *checker) policy(p *Policy, key string) {
-	k.probability(key+".probability", p.Probability)
+	k.risk(p, key)
 	k.ensure(time.Duration(p.StaleAfter) <= day, []string{key + ".stale_after"}, "%s is out of range; allowed: at most 1d", show(p.StaleAfter))
 	k.within(key+".hold", p.Hold, 0, 7*day)
 	k.within(key+".churn", p.Churn, 0, day)
@@ -116,37 +122,28 @@ func (k *checker) policy(p *Policy, key string) {
 	k.count(key+".limits.step_up", p.Limits.StepUp, 0, maxInstances)
 	k.count(key+".limits.step_down", p.Limits.StepDown, 0, maxInstances)
 	k.notNegative(key+".limits.hourly_cost", p.Limits.HourlyCost)
+	k.migration(&p.Migration, key+".migration")
 }
 
-func (k *checker) pool(p *Pool, key string) {
-	k.ensure(p.Capacity > 0, []string{key + ".capacity"}, "%v serves no demand; allowed: more than 0", p.Capacity)
-	k.count(key+".min", p.Min, 0, maxInstances)
-	k.count(key+".max", p.Max, 0, maxInstances)
-	k.ensure(p.Max == 0 || p.Max >= p.Min, []string{key + ".max", key + ".min"},
-		"%d is less than min, %d; allowed: min or more, or 0 for no upper bound", p.Max, p.Min)
-	lead := key + ".lead_time"
-	k.expr(lead+".query", p.LeadTime.Query)
-	if p.LeadTime.Query != "" {
-		lead += ".default"
-	}
-	k.within(lead, p.LeadTime.Default, time.Second, day)
-	k.notNegative(key+".price.hourly", p.Price.Hourly)
-	k.expr(key+".instances", p.Instances)
-}
-
-// budget refuses a bound on the cost that could never work.
-func (k *checker) budget(f *Fleet, key string) {
-	limit, at := f.Policy.Limits.HourlyCost, key+".policy.limits.hourly_cost"
-	if limit <= 0 || !k.clean(key+".pools") {
+// risk checks the probability, or what it follows from.
+func (k *checker) risk(p *Policy, key string) {
+	probability, cost := key+".probability", key+".cost"
+	if p.Cost == nil {
+		k.probability(probability, p.Probability)
 		return
 	}
-	var least, prices float64
-	for _, p := range f.Pools {
-		least += float64(p.Min) * p.Price.Hourly
-		prices += p.Price.Hourly
+	k.ensure(p.Cost.Shortage > 0, []string{cost + ".shortage"}, "%v makes no shortage worth avoiding; allowed: more than 0", p.Cost.Shortage)
+	if k.given(probability) {
+		k.ensure(false, []string{cost}, "probability is present too, in line %d; allowed: at most one of probability and cost", k.line(probability))
 	}
-	k.ensure(prices > 0, []string{at}, "no pool has a price, so that the limit has no effect; allowed: 0, or a price.hourly for the pools")
-	k.ensure(limit >= least, []string{at}, "%v is less than the pools' min cost, %v; allowed: at least that, or 0 for no limit", limit, least)
+}
+
+func (k *checker) migration(m *Migration, key string) {
+	k.ensure(m.Margin >= 0.5, []string{key + ".margin"}, "%v would move instances for next to nothing; allowed: 0.5 or more", m.Margin)
+	k.count(key+".budget", m.Budget, 1, maxInstances)
+	k.within(key+".cool_down", m.CoolDown, 0, day)
+	k.within(key+".drain", m.Drain, 0, day)
+	k.notNegative(key+".disruption", m.Disruption)
 }
 
 // expr checks an expression that is present.

@@ -51,6 +51,7 @@ func Load(path string, checks Checks) (*Config, error) {
 func Parse(name string, data []byte, checks Checks) (*Config, error) {
 	r := &report{file: name, lines: map[string]int{}, failed: map[string]bool{}}
 	root := r.root(data)
+	prices := priceFile{report: r}
 	if root == nil {
 		return nil, r.err()
 	}
@@ -62,21 +63,28 @@ func Parse(name string, data []byte, checks Checks) (*Config, error) {
 	if !r.failed[""] && !d.full {
 		c.derive(r)
 		c.setDirectory(filepath.Dir(name))
+		prices.apply(c)
 		(&checker{report: r, checks: checks, c: c}).config()
 	}
 	if err := r.err(); err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(data)
-	c.hash = binary.BigEndian.Uint64(sum[:])
+	sum := sha256.New()
+	sum.Write(data)
+	sum.Write(prices.data)
+	c.hash = binary.BigEndian.Uint64(sum.Sum(nil))
+	c.hints = hintsOf(c, r)
 	return c, nil
 }
 
 // derive fills in the defaults that are other values of the file.
 func (c *Config) derive(r *report) {
 	for i := range c.Fleets {
-		if _, given := r.lines[fmt.Sprintf("fleets[%d].demand.step", i)]; !given {
+		if !r.given(fmt.Sprintf("fleets[%d].demand.step", i)) {
 			c.Fleets[i].Demand.Step = c.Interval
+		}
+		if p := &c.Fleets[i].Policy; p.Cost != nil && !r.given(fmt.Sprintf("fleets[%d].policy.probability", i)) {
+			p.Probability = 0
 		}
 	}
 }
@@ -88,6 +96,7 @@ func (c *Config) setDirectory(dir string) {
 	if c.Embedded != nil {
 		c.Embedded.ScrapeConfigs.Dir = dir
 	}
+	c.PriceFile = promconfig.JoinDir(dir, c.PriceFile)
 	for i := range c.Fleets {
 		if cal := c.Fleets[i].Calendar; cal != nil {
 			cal.Events = promconfig.JoinDir(dir, cal.Events)

@@ -53,6 +53,11 @@ func (p *Policy) setDefaults() {
 	p.Hold = minutes(30)
 }
 
+// The margin is that of Karpenter's balanced consolidation, which asks for a score of 1/2 at least.
+func (m *Migration) setDefaults() {
+	m.Margin, m.Budget, m.CoolDown, m.Drain = 0.5, 10, minutes(30), minutes(2)
+}
+
 func (l *Limits) setDefaults() { l.Lift, l.StepUp, l.StepDown = 3, 20, 5 }
 
 // The default lies inside the 2 to 10 minutes that nodes usually take.

@@ -17,16 +17,20 @@ import (
 var (
 	//go:embed types.go
 	typesSource string
+	//go:embed types_pool.go
+	typesPoolSource string
 	//go:embed example.yml
 	example string
 	//go:embed example_embedded.yml
 	exampleEmbedded string
+	//go:embed example_prices.csv
+	examplePrices string
 )
 
 // WriteDoc writes CONFIG.md: every key with its type, its default and its meaning, from the Go types and their comments, and complete
 // examples.
 func WriteDoc(w io.Writer) error {
-	comments, err := parseComments(typesSource)
+	comments, err := parseComments(typesSource, typesPoolSource)
 	if err != nil {
 		return err
 	}
@@ -37,6 +41,7 @@ func WriteDoc(w io.Writer) error {
 	d.httpConfig()
 	d.printf("\n## Examples\n\n")
 	d.printf("With a Prometheus that runs already, every key at its default or at a typical value:\n\n```yaml\n%s```\n\n", example)
+	d.printf("Its file of prices, `example_prices.csv`:\n\n```csv\n%s```\n\n", examplePrices)
 	d.printf("With the Prometheus inside, and as little else as there can be:\n\n```yaml\n%s```\n", exampleEmbedded)
 	_, err = io.WriteString(w, d.text.String())
 	return err
@@ -131,6 +136,8 @@ func docTypeOf(t reflect.Type) string {
 		return "duration"
 	case reflect.TypeFor[Expr]():
 		return "PromQL"
+	case reflect.TypeFor[Bytes]():
+		return "bytes"
 	case reflect.TypeFor[LeadTime]():
 		return "duration or section"
 	case reflect.TypeFor[ScrapeConfigs]():
@@ -165,6 +172,8 @@ func (f field) docDefault(v reflect.Value) string {
 		return "absent"
 	case f.typ == reflect.TypeFor[ScrapeConfigs]():
 		return "absent"
+	case f.omitted && v.IsZero() && v.Kind() == reflect.Float64:
+		return "absent"
 	case inner != nil, v.Kind() == reflect.Struct:
 		return "see below"
 	}
@@ -197,12 +206,19 @@ func meaning(goName, comment string) string {
 
 // parseComments returns the comment of each type under its name and of each field under TYPE.FIELD, each as
 // one line.
-func parseComments(source string) (map[string]string, error) {
-	file, err := parser.ParseFile(token.NewFileSet(), "types.go", source, parser.ParseComments)
-	if err != nil {
-		return nil, fmt.Errorf("read comments of the configuration: %w", err)
-	}
+func parseComments(sources ...string) (map[string]string, error) {
 	comments := map[string]string{}
+	for _, source := range sources {
+		file, err := parser.ParseFile(token.NewFileSet(), "types.go", source, parser.ParseComments)
+		if err != nil {
+			return nil, fmt.Errorf("read comments of the configuration: %w", err)
+		}
+		addComments(comments, file)
+	}
+	return comments, nil
+}
+
+func addComments(comments map[string]string, file *ast.File) {
 	for _, decl := range file.Decls {
 		gen, ok := decl.(*ast.GenDecl)
 		if !ok || gen.Tok != token.TYPE {
@@ -216,7 +232,6 @@ func parseComments(source string) (map[string]string, error) {
 			}
 		}
 	}
-	return comments, nil
 }
 
 // oneLine returns the first paragraph of a comment.

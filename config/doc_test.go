@@ -57,7 +57,7 @@ func TestDocNamesEveryKey(t *testing.T) {
 		}
 		keysOf(n.Content[0], "", shown)
 	}
-	comments, err := parseComments(typesSource)
+	comments, err := parseComments(typesSource, typesPoolSource)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestDocNamesEveryUnit(t *testing.T) {
 	if len(units) < 5 {
 		t.Fatalf("found only the units %q", units)
 	}
-	comments, err := parseComments(typesSource)
+	comments, err := parseComments(typesSource, typesPoolSource)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ func TestSyntaxErrors(t *testing.T) {
 		t.Helper()
 		wantErrors(t, text, want...)
 	}
-	keys := "prometheus, embedded, storage, interval, history, horizons, probabilities, validity, fleets"
+	keys := "prometheus, embedded, storage, interval, history, horizons, probabilities, price_file, validity, fleets"
 	f("", "f.yml:1: the file is empty; allowed: a YAML mapping with the keys "+keys)
 	f("# nothing\n", "f.yml:1: the file is empty; allowed: a YAML mapping with the keys "+keys)
 	f("---\n~\n", "f.yml:1: the file is empty; allowed: a YAML mapping with the keys "+keys)
@@ -40,13 +40,13 @@ func TestKeyErrors(t *testing.T) {
 	}
 	f("unit: cores", "unt: cores",
 		"f.yml:4: fleets[0].demand.unit: required key is missing; allowed: a string",
-		"f.yml:6: fleets[0].demand.unt: unknown key; allowed: query, unit, step, pending; did you mean unit?")
+		"f.yml:6: fleets[0].demand.unt: unknown key; allowed: query, unit, step, pending, saturated, shapes; did you mean unit?")
 	f("    unit: cores\n", "    unit: cores\n    colour: red\n",
-		"f.yml:7: fleets[0].demand.colour: unknown key; allowed: query, unit, step, pending")
+		"f.yml:7: fleets[0].demand.colour: unknown key; allowed: query, unit, step, pending, saturated, shapes")
 	f("    unit: cores\n", "    unit: cores\n    unit: bytes\n",
 		"f.yml:7: fleets[0].demand.unit: duplicate key, first in line 6; allowed: once")
 	f("    unit: cores\n", "    unit: cores\n    \"a b\\nc\": 1\n",
-		`f.yml:7: fleets[0].demand."a b\nc": unknown key; allowed: query, unit, step, pending`)
+		`f.yml:7: fleets[0].demand."a b\nc": unknown key; allowed: query, unit, step, pending, saturated, shapes`)
 	f("    unit: cores\n", "    unit: cores\n    [a]: 1\n",
 		"f.yml:7: fleets[0].demand: a list is used as a key; allowed: a word")
 	f("    unit: cores\n", "    unit: cores\n    <<: 5\n",
@@ -62,7 +62,7 @@ func TestKeyErrors(t *testing.T) {
 	wantErrors(t, "prometheus: {}\n",
 		"f.yml:1: fleets: required key is missing; allowed: a list, each item a mapping with the keys name, demand, leading, exclude, calendar, policy, pools")
 	wantErrors(t, minimal+"    lead_time: {default: 5m}\n",
-		"f.yml:11: fleets[0].pools[0].lead_time.query: required key is missing; allowed: a PromQL expression")
+		"f.yml:11: fleets[0].pools[0].lead_time: it says not how it is measured, or says it twice; allowed: exactly one of query and learn: true, or a plain duration")
 }
 
 func TestTypeErrors(t *testing.T) {
@@ -86,10 +86,10 @@ func TestTypeErrors(t *testing.T) {
 	f("    min", "3.0", `fleets[0].pools[0].min: "3.0" is not allowed; allowed: a whole number`)
 	f("    min", "99999999999999999999", `fleets[0].pools[0].min: "99999999999999999999" is not allowed; allowed: a whole number`)
 	f("    instances", `"  "`, `fleets[0].pools[0].instances: "  " is not allowed; allowed: a PromQL expression`)
-	f("    lead_time", "soon", `fleets[0].pools[0].lead_time: "soon" is not allowed; allowed: a duration such as 4m, or a mapping with the keys query, default`)
+	f("    lead_time", "soon", `fleets[0].pools[0].lead_time: "soon" is not allowed; allowed: a duration such as 4m, or a mapping with the keys query, learn, default`)
 	f("  policy", "{kill: maybe}", `fleets[0].policy.kill: "maybe" is not allowed; allowed: true or false`)
 	f("  policy", "{mode: auto}", `fleets[0].policy.mode: unknown mode "auto"; allowed: shadow, act`)
-	f("  policy", "5", `fleets[0].policy: "5" is not allowed; allowed: a mapping with the keys mode, kill, probability, stale_after, hold, churn, linger, limits`)
+	f("  policy", "5", `fleets[0].policy: "5" is not allowed; allowed: a mapping with the keys mode, kill, probability, cost, stale_after, hold, churn, linger, limits, migration`)
 	// A wrong value below an alias is reported where it stands, under the key that uses it.
 	wantErrors(t, minimal+"  policy: &p\n    hold: 1x\n- name: b\n  demand: {query: up, unit: cores}\n  pools: [{name: x, class: fixed, capacity: 1}]\n  policy: *p\n",
 		`f.yml:12: fleets[0].policy.hold: "1x" is not allowed; allowed: a duration such as 30s, 5m or 28d`,
@@ -346,7 +346,7 @@ fleets:
   - {name: x, class: fixed, capacity: lots, min: 5, max: 1}
 `,
 		"f.yml:1: prometheus.url: does not begin with http:// or https://; allowed: such as http://prometheus:9090",
-		"f.yml:2: intervall: unknown key; allowed: prometheus, embedded, storage, interval, history, horizons, probabilities, validity, fleets; did you mean interval?",
+		"f.yml:2: intervall: unknown key; allowed: prometheus, embedded, storage, interval, history, horizons, probabilities, price_file, validity, fleets; did you mean interval?",
 		`f.yml:3: interval: "soon" is not allowed; allowed: a duration such as 30s, 5m or 28d`,
 		`f.yml:6: fleets[0].name: "a b" cannot be a name; allowed: at most 63 of a-z, A-Z, 0-9, '-', '_' and '.', the first and the last a letter or a digit`,
 		`f.yml:7: fleets[0].demand.step: "never" is not allowed; allowed: a duration such as 30s, 5m or 28d`,

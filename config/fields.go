@@ -11,6 +11,8 @@ type field struct {
 	index    []int
 	typ      reflect.Type
 	required bool
+	// omitted says that the key is left out where its value is zero.
+	omitted bool
 	// oneOf holds the allowed words, nil where any value of the type is allowed.
 	oneOf []string
 	// fallback describes a default that is not a constant.
@@ -38,15 +40,15 @@ func fieldsOf(t reflect.Type) (fields []field, rest []int) {
 				rest = append(append([]int{}, f.Index...), innerRest...)
 			}
 		default:
-			fields = append(fields, newField(f, name))
+			fields = append(fields, newField(f, name, options))
 		}
 	}
 	return fields, rest
 }
 
-func newField(f reflect.StructField, name string) field {
+func newField(f reflect.StructField, name, options string) field {
 	_, required := f.Tag.Lookup("required")
-	out := field{name: name, index: f.Index, typ: f.Type, required: required, fallback: f.Tag.Get("default"), goName: f.Name}
+	out := field{name: name, index: f.Index, typ: f.Type, required: required, fallback: f.Tag.Get("default"), goName: f.Name, omitted: options == "omitempty"}
 	if words := f.Tag.Get("oneof"); words != "" {
 		out.oneOf = strings.Split(words, ",")
 	}

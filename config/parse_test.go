@@ -138,7 +138,8 @@ func TestDefaults(t *testing.T) {
 	f("step", c.Fleets[0].Demand.Step, c.Interval)
 	f("policy", c.Fleets[0].Policy, Policy{
 		Mode: "shadow", Probability: 0.99, StaleAfter: minutes(5), Hold: minutes(30),
-		Limits: Limits{Lift: 3, StepUp: 20, StepDown: 5},
+		Limits:    Limits{Lift: 3, StepUp: 20, StepDown: 5},
+		Migration: Migration{Margin: 0.5, Budget: 10, CoolDown: minutes(30), Drain: minutes(2)},
 	})
 	f("pool", c.Fleets[0].Pools[0], Pool{Name: "a", Class: "fixed", Capacity: 2, LeadTime: LeadTime{Default: minutes(4)}})
 }
@@ -182,6 +183,8 @@ func TestLeadTime(t *testing.T) {
 	f("7m", LeadTime{Default: minutes(7)})
 	f("{query: lead}", LeadTime{Query: "lead", Default: minutes(4)})
 	f("{query: lead, default: 2m}", LeadTime{Query: "lead", Default: minutes(2)})
+	f("{learn: true, default: 2m}\n    instances: count(x)", LeadTime{Learn: true, Default: minutes(2)})
+	f("{}", LeadTime{Default: minutes(4)})
 }
 
 func TestCalendar(t *testing.T) {
@@ -229,8 +232,8 @@ fleets:
 	if want := (Limits{Lift: 4, StepUp: 7, StepDown: 5}); b.Policy.Limits != want {
 		t.Errorf("limits = %+v, want %+v", b.Policy.Limits, want)
 	}
-	if b.Pools[0] != c.Fleets[0].Pools[0] {
-		t.Errorf("pools = %+v, want those of a", b.Pools)
+	if diff := cmp.Diff(c.Fleets[0].Pools, b.Pools); diff != "" {
+		t.Errorf("pools (-of a +of b):\n%s", diff)
 	}
 }
 

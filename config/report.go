@@ -11,16 +11,19 @@ import (
 // Error is one thing that is wrong with a file.
 type Error struct {
 	File string
-	// Line counts from 1.
-	Line int
+	// Line counts from 1, and Column too where it is not 0.
+	Line, Column int
 	// Key is the path of the key, such as fleets[0].demand.unit. It is empty where the file as a whole is wrong.
 	Key string
 	// Problem says what is wrong and what is allowed.
 	Problem string
 }
 
-// Error returns FILE:LINE: KEY: PROBLEM.
+// Error returns FILE:LINE: KEY: PROBLEM, or FILE:LINE:COLUMN: KEY: PROBLEM.
 func (e *Error) Error() string {
+	if e.Column > 0 {
+		return fmt.Sprintf("%s:%d:%d: %s: %s", e.File, e.Line, e.Column, e.Key, e.Problem)
+	}
 	if e.Key == "" {
 		return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Problem)
 	}
@@ -59,6 +62,12 @@ func (r *report) line(key string) int {
 	}
 }
 
+// given reports whether the file has the key.
+func (r *report) given(key string) bool {
+	_, ok := r.lines[key]
+	return ok
+}
+
 // sound reports whether neither the keys nor a section around one of them has an error.
 func (r *report) sound(keys ...string) bool {
 	for _, key := range keys {
@@ -81,9 +90,14 @@ func (r *report) clean(section string) bool {
 	return true
 }
 
-// err returns all problems joined, in the order of lines, nil where there are none.
+// err returns all problems joined, in the order of lines, those of another file last, nil where there are none.
 func (r *report) err() error {
-	slices.SortStableFunc(r.errs, func(a, b *Error) int { return cmp.Compare(a.Line, b.Line) })
+	slices.SortStableFunc(r.errs, func(a, b *Error) int {
+		if other := a.File != r.file; other != (b.File != r.file) {
+			return map[bool]int{false: -1, true: 1}[other]
+		}
+		return cmp.Compare(a.Line, b.Line)
+	})
 	errs := make([]error, len(r.errs))
 	for i, e := range r.errs {
 		errs[i] = e

@@ -5,6 +5,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	promconfig "github.com/prometheus/common/config"
@@ -26,6 +27,8 @@ func scalarOf(v reflect.Value) scalarDecoder {
 		return decodeTLSVersion
 	case Expr:
 		return decodeExpr
+	case Bytes:
+		return decodeBytes
 	}
 	switch k := v.Kind(); k {
 	case reflect.String:
@@ -77,6 +80,40 @@ func decodeTLSVersion(n *yaml.Node, v reflect.Value) bool {
 
 func decodeExpr(n *yaml.Node, v reflect.Value) bool {
 	return strings.TrimSpace(n.Value) != "" && decodeString(n, v)
+}
+
+// byteUnits are the suffixes of sizes, those that end in i with or without the B, as Kubernetes writes them.
+var byteUnits = map[string]float64{
+	"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12,
+	"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40,
+}
+
+// ParseBytes returns the number of bytes that text says: a finite number, or one with a suffix such as GiB or MB.
+func ParseBytes(text string) (b float64, ok bool) {
+	end := len(text)
+	for end > 0 && (text[end-1] >= 'a' && text[end-1] <= 'z' || text[end-1] >= 'A' && text[end-1] <= 'Z') {
+		end--
+	}
+	unit, known := byteUnits[text[end:]]
+	if !known && end < len(text) {
+		return 0, false
+	}
+	n, err := strconv.ParseFloat(strings.TrimSpace(text[:end]), 64)
+	if err != nil || math.IsNaN(n) || math.IsInf(n, 0) {
+		return 0, false
+	}
+	if known {
+		n *= unit
+	}
+	return n, !math.IsInf(n, 0)
+}
+
+func decodeBytes(n *yaml.Node, v reflect.Value) bool {
+	b, ok := ParseBytes(n.Value)
+	if ok {
+		v.SetFloat(b)
+	}
+	return ok || decodeFloat(n, v) // 0x10, as YAML has it
 }
 
 // isPlain reports whether n is one word that is not empty and has no tag beyond those that YAML gives to words.
@@ -142,6 +179,8 @@ func formOf(t reflect.Type) string {
 		return strings.Join(slices.Sorted(maps.Keys(promconfig.TLSVersions)), ", ")
 	case Expr:
 		return "a PromQL expression"
+	case Bytes:
+		return "a number of bytes, or a size such as 64GiB"
 	}
 	switch k := t.Kind(); k {
 	case reflect.String:

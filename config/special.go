@@ -97,10 +97,10 @@ func (h Holidays) key(list string, i int, lines map[string]int) string {
 	return list
 }
 
-// LeadTime's methods follow. A scalar is the lead time itself; a mapping has the query that measures it.
+// LeadTime's methods follow. A scalar is the lead time itself; a mapping says how it is measured.
 
 func (*LeadTime) form() string {
-	return "a duration such as 4m, or a mapping with the keys query, default"
+	return "a duration such as 4m, or a mapping with the keys query, learn, default"
 }
 
 func (l *LeadTime) decode(d *decoder, n *yaml.Node, path string) {
@@ -116,7 +116,7 @@ func (l *LeadTime) decode(d *decoder, n *yaml.Node, path string) {
 
 // MarshalYAML returns the form that the file has.
 func (l LeadTime) MarshalYAML() (any, error) {
-	if l.Query == "" {
+	if l.Query == "" && !l.Learn {
 		return l.Default, nil
 	}
 	type plain LeadTime

@@ -30,12 +30,16 @@ type Config struct {
 	// Probabilities are those with which demand stays at or below the forecasts shown on /metrics, ascending, 0.005 to 0.999. Horizons
 	// times probabilities are at most 9, since each pair is a time series for every fleet.
 	Probabilities []float64 `yaml:"probabilities"`
+	// PriceFile is a CSV file of prices by type of instance, relative to the folder of this file: a header line with the columns type,
+	// hourly and, where wanted, committed_ratio and interruptions_per_hour, and a row for each type. It is read again with this file.
+	PriceFile string `yaml:"price_file,omitempty"`
 	// Validity is how long a decision may be used, at least two intervals. A decision older than that disappears from every door.
 	Validity model.Duration `yaml:"validity"`
 	// Fleets are the demands to forecast, and the pools of instances that serve them. At least one is needed.
 	Fleets []Fleet `yaml:"fleets" required:"true"`
 
-	hash uint64
+	hash  uint64
+	hints []string
 }
 
 // Prometheus is any server with the Prometheus HTTP API: Prometheus, Thanos, Mimir, VictoriaMetrics.
@@ -106,8 +110,16 @@ type Demand struct {
 	// Step is the time between two observations, 1s to 1h. It divides a day, so that a season is a whole number of steps.
 	Step model.Duration `yaml:"step" default:"interval"`
 	// Pending yields the work that waits beside the demand, in the same unit, where full capacity hides a part of the demand. Where it
-	// yields nothing, what it yielded last is assumed for a while: write "or vector(0)" where nothing means that nothing waits.
+	// yields nothing, what it yielded last is assumed for a while: write "or vector(0)" where nothing means that nothing waits. It is added
+	// to the present demand once, when a decision is made, and never learnt.
 	Pending Expr `yaml:"pending,omitempty"`
+	// Saturated yields a value other than 0 while full capacity hides a part of the demand, such as "sum(batch_used_cores) >=
+	// 0.95 * sum(batch_cores)". An observation made then is a lower bound of the demand: one that is below what was observed at the same
+	// time on earlier days counts as missing for learning, so that it never pulls the forecast down.
+	Saturated Expr `yaml:"saturated,omitempty"`
+	// Shapes yields how many jobs of each shape there are, as one series a shape whose labels cpu, memory and gpu say what one job
+	// asks for: cores, bytes or a size such as 64GiB, and devices. A label that is absent is 0.
+	Shapes Expr `yaml:"shapes,omitempty"`
 }
 
 // Calendar is what is known about times, past and to come.
@@ -129,7 +141,9 @@ type Policy struct {
 	// Kill is the kill switch: while it is true, doors answer with the reactive need.
 	Kill bool `yaml:"kill"`
 	// Probability is that with which the demand is to be met: the one knob for risk, 0.005 to 0.999.
-	Probability float64 `yaml:"probability"`
+	Probability float64 `yaml:"probability,omitempty"`
+	// Cost is what the probability follows from where it is not given: at most one of probability and cost may be present.
+	Cost *Cost `yaml:"cost,omitempty"`
 	// StaleAfter is the age from which an observation is no longer the present demand; nothing shrinks from then on. It is at
 	// least two intervals; where the step of the demand is longer than the interval, the age counts from the end of the step.
 	StaleAfter model.Duration `yaml:"stale_after"`
@@ -143,6 +157,32 @@ type Policy struct {
 	Linger model.Duration `yaml:"linger"`
 	// Limits bound what a forecast may do. The reactive need is met whatever they say.
 	Limits Limits `yaml:"limits"`
+	// Migration says when instances are to be moved from one pool to another.
+	Migration Migration `yaml:"migration"`
+}
+
+// Cost is what a shortage costs. With it the demand is met with probability shortage / (shortage + idle), where idle is the lowest price
+// of a unit of the demand for an hour among the pools, within 0.005 to 0.999.
+type Cost struct {
+	// Shortage is the money that one unit of the demand costs for each hour in which it is not served.
+	Shortage float64 `yaml:"shortage" required:"true"`
+}
+
+// Migration says when a move of instances between pools is worth proposing. A move is a proposal for a person or a program; it changes no
+// number that autoscalers are told.
+type Migration struct {
+	// Enabled lets the plan propose moves.
+	Enabled bool `yaml:"enabled"`
+	// Margin is by how much the saving must exceed what the move costs, as a share of the latter, at least 0.5.
+	Margin float64 `yaml:"margin"`
+	// Budget is how many instances may be moved in an hour, at least 1.
+	Budget int `yaml:"budget"`
+	// CoolDown is how long an instance stays where it was moved to, at most 1d. Nothing is moved back within the break-even time either.
+	CoolDown model.Duration `yaml:"cool_down"`
+	// Drain is how long an instance that leaves a pool serves nothing, at most 1d.
+	Drain model.Duration `yaml:"drain"`
+	// Disruption is what the move of one instance costs beside that, in the money of the pools' prices.
+	Disruption float64 `yaml:"disruption"`
 }
 
 // Limits bound what a forecast may do. For each of them 0 is no limit.
@@ -155,40 +195,4 @@ type Limits struct {
 	StepDown int `yaml:"step_down"`
 	// HourlyCost bounds what the plan costs in an hour, in the money of the pools' prices.
 	HourlyCost float64 `yaml:"hourly_cost"`
-}
-
-// Pool is a set of interchangeable instances.
-type Pool struct {
-	// Name is the pool's name on every door, unique in the fleet, of the same characters as that of the fleet.
-	Name string `yaml:"name" required:"true"`
-	// Class is fixed for a guaranteed shape that is paid whether used or not, and variable for spot and other elastic instances.
-	Class string `yaml:"class" required:"true" oneof:"fixed,variable"`
-	// Capacity is the demand that one instance serves, in the unit of the demand.
-	Capacity float64 `yaml:"capacity" required:"true"`
-	// Min is the number of instances that the pool always has.
-	Min int `yaml:"min"`
-	// Max is the number of instances that the pool has at most; 0 is no upper bound.
-	Max int `yaml:"max"`
-	// LeadTime is the time from asking for an instance until it serves.
-	LeadTime LeadTime `yaml:"lead_time"`
-	// Price is what an instance costs.
-	Price Price `yaml:"price"`
-	// Instances yields how many instances there are now, as one series.
-	Instances Expr `yaml:"instances,omitempty"`
-}
-
-// LeadTime is a duration, or a query with a duration for when it has no answer.
-//
-// In Go, a plain duration is a LeadTime with that Default and no Query.
-type LeadTime struct {
-	// Query yields the measured lead time in seconds, as one series.
-	Query Expr `yaml:"query,omitempty" required:"true"`
-	// Default is the lead time where the query has no answer, 1s to 1d.
-	Default model.Duration `yaml:"default"`
-}
-
-// Price is what an instance of a pool costs.
-type Price struct {
-	// Hourly is the price of one instance for an hour, in any one money.
-	Hourly float64 `yaml:"hourly"`
 }

@@ -44,12 +44,22 @@ func NewCollector(board pool.Board, now func() time.Time) prometheus.Collector {
 		reactive: gauge("pool_instances_reactive",
 			"Instances that the present demand needs, without any forecast.", "pool", "class"),
 		leadTime: gauge("pool_lead_time_seconds", "Time from asking for an instance of the pool until it serves.", "pool"),
+		price:    gauge("pool_price_hourly", "Price of one instance of the pool for an hour, where that is known.", "pool"),
+		warm: gauge("pool_warm_instances_desired",
+			"Instances standing by, of those that autoscalers are told, where the pool has a warm stock.", "pool"),
+		types: gauge("pool_type_instances_desired",
+			"Instances of one type, of those that autoscalers are told, where the pool has several types.", "pool", "type"),
 
 		validUntil: gauge("decision_valid_until_timestamp_seconds", "Time after which the fleet's latest decision is not used."),
 		cost:       gauge("plan_hourly_cost", "What the plan costs at the hourly prices of the pools, where they have any."),
-		unmet:      gauge("plan_unmet_ratio", "Share of the demand planned for that the bounds of the pools leave unserved."),
-		state:      gauge("fleet_state", "1 for the state that the fleet is in and 0 for every other.", "state"),
-		mode:       gauge("fleet_mode_info", "1 for the mode of the fleet.", "mode"),
+		onDemand: gauge("plan_on_demand_hourly_cost",
+			"What as much capacity costs without commitments and interruptible instances; subtract forethought_plan_hourly_cost for the saving."),
+		moves: gauge("plan_moves", "Instances that the plan proposes to move from one pool into another.", "from", "to"),
+		probability: gauge("plan_probability",
+			"Probability that the plan is sized with, so that over time the demand is met with the one that is asked for."),
+		unmet: gauge("plan_unmet_ratio", "Share of the demand planned for that the bounds of the pools leave unserved."),
+		state: gauge("fleet_state", "1 for the state that the fleet is in and 0 for every other.", "state"),
+		mode:  gauge("fleet_mode_info", "1 for the mode of the fleet.", "mode"),
 	}
 }
 
@@ -61,6 +71,8 @@ type collector struct {
 	skill, coverage, method, origin       *prometheus.Desc
 	instances, desired, planned, reactive *prometheus.Desc
 	leadTime, validUntil, cost, unmet     *prometheus.Desc
+	price, warm, types                    *prometheus.Desc
+	onDemand, moves, probability          *prometheus.Desc
 	state, mode                           *prometheus.Desc
 }
 
@@ -68,7 +80,7 @@ type collector struct {
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		c.demand, c.forecast, c.peak, c.forNow, c.skill, c.coverage, c.method, c.origin, c.instances, c.desired, c.planned, c.reactive,
-		c.leadTime, c.validUntil, c.cost, c.unmet, c.state, c.mode,
+		c.leadTime, c.price, c.warm, c.types, c.validUntil, c.cost, c.onDemand, c.moves, c.probability, c.unmet, c.state, c.mode,
 	} {
 		ch <- d
 	}
@@ -132,6 +144,9 @@ func (c *collector) pools(o sink, s pool.Snapshot) {
 			o.put(c.instances, float64(p.Warm), p.Name, string(p.Class), "warm")
 		}
 		o.put(c.leadTime, p.LeadTime.Seconds(), p.Name)
+		if p.Price.Hourly > 0 {
+			o.put(c.price, p.Price.Hourly, p.Name)
+		}
 	}
 }
 
@@ -154,12 +169,41 @@ func (c *collector) decision(o sink, s pool.Snapshot) {
 	o.put(c.demand, demand(d.Demand), string(s.Unit))
 	o.put(c.mode, 1, string(d.Mode))
 	o.put(c.cost, hourlyCost(s, d.Plan))
+	o.put(c.onDemand, onDemandCost(s, d.Plan))
+	if d.Working > 0 {
+		o.put(c.probability, d.Working)
+	}
+	o.moved(c.moves, d.Plan.Moves)
+	c.composition(o, s)
 	o.put(c.unmet, d.Plan.Unmet)
 	o.targets(c.desired, d.Effective())
 	o.targets(c.planned, d.Plan)
 	o.targets(c.reactive, d.Reactive)
 	if len(d.Forecast.Steps) > 0 {
 		o.put(c.origin, seconds(d.Forecast.Origin))
+	}
+}
+
+// moved sends the instances of each pair of pools once.
+func (o sink) moved(d *prometheus.Desc, moves []pool.Move) {
+	sums := map[[2]string]int{}
+	for _, m := range moves {
+		sums[[2]string{m.From, m.To}] += m.Instances
+	}
+	for pair, n := range sums {
+		o.put(d, float64(n), pair[0], pair[1])
+	}
+}
+
+// composition sends what the instances of each pool that autoscalers are told consist of.
+func (c *collector) composition(o sink, s pool.Snapshot) {
+	for _, t := range s.Decision.Effective().Targets {
+		if poolNamed(s, t.Pool).Stock.HitRate > 0 {
+			o.put(c.warm, float64(t.Warm), t.Pool)
+		}
+		for _, k := range t.Types {
+			o.put(c.types, float64(k.Instances), t.Pool, k.Type)
+		}
 	}
 }
 

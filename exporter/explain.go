@@ -22,12 +22,18 @@ func Explain(s pool.Snapshot, now time.Time) []string {
 	}
 	lines = append(lines, demandLine(s, now))
 	lines = append(lines, forecastLines(s, now)...)
+	if isPaced(d) {
+		lines = append(lines, fmt.Sprintf("The windows below are sized with probability %s, so that over time the demand is met with probability %s.",
+			workingText(d), probabilityText(d.Probability)))
+	}
 	for _, t := range d.Plan.Targets {
 		if z, ok := sizingOf(d, t.Pool); ok {
 			lines = append(lines, sizingLines(s, z)...)
 		}
 	}
 	lines = append(lines, guardLines(d.Guards)...)
+	lines = append(lines, compositionLines(s)...)
+	lines = append(lines, moveLines(d.Plan.Moves)...)
 	lines = append(lines, resultLine(s), modeLine(d))
 	return append(lines, validLine(d, now))
 }
@@ -128,7 +134,7 @@ func scoreText(s pool.Snapshot) string {
 
 // sizingLines is one pool's arithmetic, as pool.Decide documents it.
 func sizingLines(s pool.Snapshot, z pool.Sizing) []string {
-	p, prob := poolNamed(s, z.Pool), probabilityText(s.Decision.Probability)
+	p, prob := poolNamed(s, z.Pool), workingText(s.Decision)
 	head := "Pool " + z.Pool
 	if p.Capacity > 0 {
 		head += fmt.Sprintf(" (%s, %s an instance)", p.Class, amount(p.Capacity, s.Unit))
@@ -162,6 +168,38 @@ func guardLines(guards []pool.Guard) []string {
 	return lines
 }
 
+// compositionLines say what the plan's instances of a pool consist of, where they are not all alike.
+func compositionLines(s pool.Snapshot) []string {
+	var lines []string
+	for _, t := range s.Decision.Plan.Targets {
+		var parts []string
+		if t.Warm > 0 {
+			stand := fmt.Sprintf("of %s, %d to stand by, ready and idle", instances(t.Instances), t.Warm)
+			if hit := poolNamed(s, t.Pool).Stock.HitRate; hit > 0 {
+				stand += fmt.Sprintf(", so that %s %% of the claims find one", figure(100*hit))
+			}
+			parts = append(parts, stand)
+		}
+		if text := typesText(t.Types); text != "" {
+			parts = append(parts, "by type "+text)
+		}
+		if len(parts) > 0 {
+			lines = append(lines, fmt.Sprintf("Pool %s in the plan: %s.", t.Pool, strings.Join(parts, "; ")))
+		}
+	}
+	return lines
+}
+
+// moveLines say which moves the plan proposes, and why.
+func moveLines(moves []pool.Move) []string {
+	lines := make([]string, 0, len(moves))
+	for _, m := range moves {
+		lines = append(lines, fmt.Sprintf("Proposed move of %s from %s to %s, which saves %s and costs %s: %s.",
+			instances(m.Instances), m.From, m.To, figure(m.Saving), figure(m.Disruption), strings.TrimSuffix(m.Reason, ".")))
+	}
+	return lines
+}
+
 func guardText(g pool.Guard) string {
 	where := g.Name
 	if g.Pool != "" {
@@ -191,8 +229,8 @@ func resultLine(s pool.Snapshot) string {
 	if there := present(s.Pools...); there != nil {
 		line += fmt.Sprintf(" %d exist now.", *there)
 	}
-	if cost := hourlyCost(s, d.Plan); !math.IsNaN(cost) {
-		line += fmt.Sprintf(" The plan costs %s an hour.", figure(cost))
+	if cost := costText(s, d.Plan); cost != "" {
+		line += fmt.Sprintf(" The plan costs %s.", cost)
 	}
 	if d.Plan.Unmet > 0 {
 		line += fmt.Sprintf(" The bounds of the pools leave %s %% of the demand planned for unserved.", figure(100*d.Plan.Unmet))

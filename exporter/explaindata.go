@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"math"
 	"net/http"
 	"time"
 
@@ -9,24 +10,26 @@ import (
 
 // explainData is GET /api/v1/fleets/{name}/explain: every number of the latest decision, valid or not, and the same in words.
 type explainData struct {
-	Fleet       string        `json:"fleet"`
-	Unit        string        `json:"unit"`
-	State       string        `json:"state"`
-	Reason      string        `json:"reason"`
-	ReadyAt     *time.Time    `json:"ready_at"`
-	Mode        string        `json:"mode,omitempty"`
-	Killed      bool          `json:"killed"`
-	At          *time.Time    `json:"at"`
-	ValidUntil  *time.Time    `json:"valid_until"`
-	Valid       bool          `json:"valid"`
-	Probability float64       `json:"probability"`
-	Input       *inputData    `json:"input"`
-	Forecast    *explainAhead `json:"forecast"`
-	Selection   selectionData `json:"selection"`
-	Pools       []poolData    `json:"pools"`
-	Plans       *plansData    `json:"plans"`
-	Guards      []guardData   `json:"guards"`
-	Text        []string      `json:"text"`
+	Fleet       string     `json:"fleet"`
+	Unit        string     `json:"unit"`
+	State       string     `json:"state"`
+	Reason      string     `json:"reason"`
+	ReadyAt     *time.Time `json:"ready_at"`
+	Mode        string     `json:"mode,omitempty"`
+	Killed      bool       `json:"killed"`
+	At          *time.Time `json:"at"`
+	ValidUntil  *time.Time `json:"valid_until"`
+	Valid       bool       `json:"valid"`
+	Probability float64    `json:"probability"`
+	// Working is the probability that the windows of this turn are sized with, null where that is not known.
+	Working   number        `json:"working_probability"`
+	Input     *inputData    `json:"input"`
+	Forecast  *explainAhead `json:"forecast"`
+	Selection selectionData `json:"selection"`
+	Pools     []poolData    `json:"pools"`
+	Plans     *plansData    `json:"plans"`
+	Guards    []guardData   `json:"guards"`
+	Text      []string      `json:"text"`
 }
 
 type inputData struct {
@@ -80,6 +83,17 @@ type poolData struct {
 	Desired     *int        `json:"desired"`
 	Planned     *int        `json:"planned"`
 	Reactive    *int        `json:"reactive"`
+	// WarmDesired and Types are of what autoscalers are told, WarmPlanned and TypesPlanned of the plan.
+	WarmDesired  *int       `json:"warm_desired"`
+	WarmPlanned  *int       `json:"warm_planned"`
+	Types        []typeData `json:"types,omitempty"`
+	TypesPlanned []typeData `json:"types_planned,omitempty"`
+}
+
+// typeData is the instances of one type in a pool that has several.
+type typeData struct {
+	Type      string `json:"type"`
+	Instances int    `json:"instances"`
 }
 
 // sizingData is how a pool's number came about before the guards. Previous is null where it is not known.
@@ -102,11 +116,24 @@ type plansData struct {
 	Reactive planData  `json:"reactive"`
 }
 
-// planData is a plan as a whole. HourlyCost is null where no pool has a price.
+// planData is a plan as a whole. HourlyCost is null where no pool has a price, and OnDemandHourlyCost where it is not known what as much
+// capacity costs without commitments and interruptible instances.
 type planData struct {
+	Instances          int        `json:"instances"`
+	Unmet              number     `json:"unmet_ratio"`
+	HourlyCost         number     `json:"hourly_cost"`
+	OnDemandHourlyCost number     `json:"on_demand_hourly_cost"`
+	Moves              []moveData `json:"moves"`
+}
+
+// moveData is a proposal. Saving and Disruption are what it saves and costs.
+type moveData struct {
+	From       string `json:"from"`
+	To         string `json:"to"`
 	Instances  int    `json:"instances"`
-	Unmet      number `json:"unmet_ratio"`
-	HourlyCost number `json:"hourly_cost"`
+	Saving     number `json:"saving"`
+	Disruption number `json:"disruption"`
+	Reason     string `json:"reason"`
 }
 
 type guardData struct {
@@ -134,7 +161,7 @@ func explainOf(s pool.Snapshot, now time.Time) explainData {
 	out := explainData{
 		Fleet: s.Fleet, Unit: string(s.Unit), State: string(s.State), Reason: s.Reason, ReadyAt: stamp(s.ReadyAt),
 		Mode: string(d.Mode), Killed: d.Killed, At: stamp(d.At), ValidUntil: stamp(d.ValidUntil), Valid: d.Valid(now),
-		Probability: s.Probability, Selection: selectionOf(s), Pools: poolsOf(s, now), Guards: make([]guardData, 0, len(d.Guards)),
+		Probability: s.Probability, Working: number(math.NaN()), Selection: selectionOf(s), Pools: poolsOf(s, now), Guards: make([]guardData, 0, len(d.Guards)),
 		Text: Explain(s, now),
 	}
 	for _, g := range d.Guards {
@@ -144,6 +171,9 @@ func explainOf(s pool.Snapshot, now time.Time) explainData {
 		return out
 	}
 	out.Probability = d.Probability
+	if d.Working > 0 {
+		out.Working = number(d.Working)
+	}
 	out.Input = &inputData{Demand: number(demand(d.Demand)), DemandAt: stamp(d.DemandAt), Pending: number(demand(d.Pending))}
 	out.Plans = &plansData{Planned: planDataOf(s, d.Plan), Reactive: planDataOf(s, d.Reactive)}
 	if out.Valid {
@@ -155,7 +185,16 @@ func explainOf(s pool.Snapshot, now time.Time) explainData {
 }
 
 func planDataOf(s pool.Snapshot, p pool.Plan) planData {
-	return planData{Instances: p.Total(), Unmet: number(p.Unmet), HourlyCost: number(hourlyCost(s, p))}
+	out := planData{
+		Instances: p.Total(), Unmet: number(p.Unmet), HourlyCost: number(hourlyCost(s, p)), OnDemandHourlyCost: number(onDemandCost(s, p)),
+		Moves: make([]moveData, 0, len(p.Moves)),
+	}
+	for _, m := range p.Moves {
+		out.Moves = append(out.Moves, moveData{
+			From: m.From, To: m.To, Instances: m.Instances, Saving: number(m.Saving), Disruption: number(m.Disruption), Reason: m.Reason,
+		})
+	}
+	return out
 }
 
 func selectionOf(s pool.Snapshot) selectionData {
@@ -197,8 +236,10 @@ func poolsOf(s pool.Snapshot, now time.Time) []poolData {
 			Planned:  counted(s.Decision.Plan, p.Name),
 			Reactive: counted(s.Decision.Reactive, p.Name),
 		}
+		data.WarmPlanned, data.TypesPlanned = composition(s.Decision.Plan, p)
 		if s.Decision.Valid(now) {
 			data.Desired = counted(s.Decision.Effective(), p.Name)
+			data.WarmDesired, data.Types = composition(s.Decision.Effective(), p)
 		}
 		if z, ok := sizingOf(s.Decision, p.Name); ok {
 			data.Sizing = sizingDataOf(z)
@@ -213,6 +254,22 @@ func counted(p pool.Plan, name string) *int {
 		return &n
 	}
 	return nil
+}
+
+// composition returns what a plan's instances of a pool consist of; warm is nil where the pool has no stock.
+func composition(plan pool.Plan, p pool.Pool) (warm *int, types []typeData) {
+	for _, t := range plan.Targets {
+		if t.Pool != p.Name {
+			continue
+		}
+		if p.Stock.HitRate > 0 {
+			warm = &t.Warm
+		}
+		for _, k := range t.Types {
+			types = append(types, typeData(k))
+		}
+	}
+	return warm, types
 }
 
 func sizingDataOf(z pool.Sizing) *sizingData {

@@ -81,12 +81,12 @@ func batch() pool.Snapshot {
 		},
 		Pools: []pool.Pool{
 			{Name: "batch-fixed", Class: pool.Fixed, Observed: true, Phases: true, Min: 2, Max: 6, Active: 6, Capacity: 16, LeadTime: 4 * time.Minute, Price: pool.Price{Hourly: 0.77}},
-			{Name: "batch-spot", Class: pool.Variable, Observed: true, Phases: true, Max: 40, Warming: 1, Warm: 1, Capacity: 16, LeadTime: 6 * time.Minute, Price: pool.Price{Hourly: 0.23}},
+			{Name: "batch-spot", Class: pool.Variable, Observed: true, Phases: true, Max: 40, Warming: 1, Warm: 1, Capacity: 16, LeadTime: 6 * time.Minute, Price: pool.Price{Hourly: 0.23}, Stock: pool.WarmPolicy{HitRate: 0.95}},
 		},
 		Decision: pool.Decision{
 			Fleet: "batch", At: noon.Add(-4 * time.Second), ValidUntil: noon.Add(296 * time.Second), Mode: pool.Act, Forecast: f, Peaks: peaks,
 			Demand: 95, Pending: 4, DemandAt: f.Origin, Probability: 0.99,
-			Reactive: plan(99, 6, 1), Plan: plan(141, 6, 2),
+			Reactive: plan(99, 6, 1), Plan: composed(plan(141, 6, 2)), Working: 0.97,
 			Sizing: []pool.Sizing{
 				{Pool: "batch-fixed", LeadTime: 4 * time.Minute, Hold: 6 * time.Minute, AddDemand: 118.4, KeepDemand: 123.5, Add: 6, Keep: 6, Reactive: 6, Previous: 6},
 				{Pool: "batch-spot", LeadTime: 6 * time.Minute, Hold: 8 * time.Minute, AddDemand: 120.9, KeepDemand: 140.7, Add: 2, Keep: 3, Reactive: 1, Previous: 3},
@@ -104,6 +104,17 @@ func plan(demand float64, fixed, spot int) pool.Plan {
 		Unmet:      max(0, 1-16*float64(fixed+spot)/demand),
 		HourlyCost: 0.77*float64(fixed) + 0.23*float64(spot),
 	}
+}
+
+// composed adds what a plan has beside its counts: a warm instance, two types, a move, and what it saves.
+func composed(p pool.Plan) pool.Plan {
+	spot := &p.Targets[1]
+	spot.Warm, spot.Types = 1, []pool.TypeTarget{{Type: "small", Instances: 2}, {Type: "large"}}
+	p.OnDemandCost = 0.77 * float64(p.Total())
+	p.Moves = []pool.Move{{
+		From: "batch-fixed", To: "batch-spot", Instances: 1, Saving: 0.25, Disruption: 0.06, Reason: "batch-fixed has 1 to spare and batch-spot lacks 1",
+	}}
+	return p
 }
 
 func web() pool.Snapshot {

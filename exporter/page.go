@@ -205,8 +205,8 @@ func figures(s pool.Snapshot, now time.Time) []figureView {
 		told = "shadow: the reactive need"
 	}
 	plan := figureView{Name: "Planned", Value: strconv.Itoa(d.Plan.Total()), Note: "with the forecast"}
-	if cost := hourlyCost(s, d.Plan); !math.IsNaN(cost) {
-		plan.Note += fmt.Sprintf(", %s an hour", figure(cost))
+	if cost := costText(s, d.Plan); cost != "" {
+		plan.Note += ", " + cost
 	}
 	return []figureView{
 		{Name: "Demand now", Value: figure(demand(d.Demand)), Unit: unitText(s.Unit), Note: "observed " + since(d.DemandAt, now)},

@@ -2,6 +2,7 @@ package exporter
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -93,12 +94,28 @@ func inPhase(p pool.Pool, n int) *int {
 
 // hourlyCost is what a plan costs, NaN where no pool has a price, since what is not priced is not free.
 func hourlyCost(s pool.Snapshot, p pool.Plan) float64 {
+	if !priced(s) {
+		return math.NaN()
+	}
+	return demand(p.HourlyCost)
+}
+
+// onDemandCost is what as much capacity costs on demand, NaN where that is not known.
+func onDemandCost(s pool.Snapshot, p pool.Plan) float64 {
+	if !priced(s) || p.OnDemandCost <= 0 && p.Total() > 0 {
+		return math.NaN()
+	}
+	return demand(p.OnDemandCost)
+}
+
+// priced reports whether a pool, or a type of one, has a price.
+func priced(s pool.Snapshot) bool {
 	for _, k := range s.Pools {
-		if k.Price.Hourly > 0 {
-			return demand(p.HourlyCost)
+		if k.Price.Hourly > 0 || slices.ContainsFunc(k.Types, func(t pool.Type) bool { return t.Price.Hourly > 0 }) {
+			return true
 		}
 	}
-	return math.NaN()
+	return false
 }
 
 // held is how many of what was decided before are kept.

@@ -67,6 +67,45 @@ func instances(n int) string {
 	return fmt.Sprintf("%d instances", n)
 }
 
+// isPaced reports whether windows are sized with another probability than the one asked for.
+func isPaced(d pool.Decision) bool { return d.Working > 0 && d.Working != d.Probability }
+
+// workingText writes the probability that windows are sized with, to five digits.
+func workingText(d pool.Decision) string {
+	if !isPaced(d) {
+		return probabilityText(d.Probability)
+	}
+	return probabilityText(math.Round(1e5*d.Working) / 1e5)
+}
+
+// typesText writes counts of instances by type, those left out that there are none of.
+func typesText(types []pool.TypeTarget) string {
+	var parts []string
+	for _, t := range types {
+		if t.Instances > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", t.Type, t.Instances))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// costText writes what a plan costs, and what it saves against as much capacity on demand, as far as these are known.
+func costText(s pool.Snapshot, p pool.Plan) string {
+	cost, onDemand := hourlyCost(s, p), onDemandCost(s, p)
+	if math.IsNaN(cost) {
+		return ""
+	}
+	text := figure(cost) + " an hour"
+	if !(onDemand > 0) || math.Abs(cost-onDemand) <= 1e-9*onDemand {
+		return text
+	}
+	word := "less"
+	if cost > onDemand {
+		word = "more"
+	}
+	return fmt.Sprintf("%s, %s %% %s than the %s of as much capacity on demand", text, figure(100*math.Abs(cost-onDemand)/onDemand), word, figure(onDemand))
+}
+
 // span writes a duration for people, to the second.
 func span(d time.Duration) string { return horizonText(max(d, 0).Round(time.Second)) }
 

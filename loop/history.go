@@ -17,11 +17,15 @@ import (
 type history struct {
 	// learnt ends at the latest grid point read. Observations inside excluded windows are missing in it.
 	learnt series.Series
+	// hidden says at which points of learnt full capacity hid a part of the demand; nil where no query says so.
+	hidden []bool
 	// leading holds the indicators on the grid of learnt.
 	leading leading
 	// latest is the last observation that is not missing, excluded or not, made at latestAt.
 	latest   float64
 	latestAt time.Time
+	// earliest is the time of the first observation in learnt since it was last read as a whole, zero before there is one.
+	earliest time.Time
 	// partial says that parts of the history could not be read; it is read anew after retry.
 	partial bool
 	retry   time.Time
@@ -63,6 +67,7 @@ func (w *worker) whole(at time.Time) series.Query {
 
 // load reads a part of the demand, or all of it anew, without what is excluded.
 func (h *history) load(ctx context.Context, w *worker, q series.Query, anew bool) (partial bool, err error) {
+	counted := h.counted
 	y, partial, err := h.query(ctx, w, q, anew)
 	if err != nil {
 		return false, fmt.Errorf("read history of %s: %w", w.Name, err)
@@ -70,13 +75,22 @@ func (h *history) load(ctx context.Context, w *worker, q series.Query, anew bool
 	if last, v, ok := y.Last(); ok {
 		h.latestAt, h.latest = last, v // the reactive need follows it whatever is excluded
 	}
-	if err := exclude(ctx, w, q, y); err != nil {
+	if err = exclude(ctx, w, q, y); err != nil {
 		return false, fmt.Errorf("read excluded windows of %s: %w", w.Name, err)
 	}
+	hidden, err := h.hiddenIn(ctx, w, q, y, counted)
+	if err != nil {
+		return false, fmt.Errorf("read when the demand of %s is hidden: %w", w.Name, err)
+	}
 	if anew {
-		h.learnt, h.leading = y, leading{}
+		h.learnt, h.hidden, h.leading, h.earliest = y, hidden, leading{}, time.Time{}
 	} else {
-		h.extend(w, y)
+		h.extend(w, y, hidden)
+	}
+	for i := 0; h.earliest.IsZero() && i < y.Len(); i++ {
+		if !math.IsNaN(y.Values[i]) {
+			h.earliest = y.TimeAt(i)
+		}
 	}
 	return partial, nil
 }
@@ -131,11 +145,15 @@ func (h *history) trailing() int {
 }
 
 // extend appends y, which may overlap the missing end of the history, and forgets what is older than the fleet's history.
-func (h *history) extend(w *worker, y series.Series) {
+func (h *history) extend(w *worker, y series.Series, hidden []bool) {
 	keep := h.learnt.Index(y.Start)
 	h.learnt.Values = append(h.learnt.Values[:keep], y.Values...)
+	if hidden != nil {
+		h.hidden = append(h.hidden[:keep], hidden...)
+	}
 	most := int((w.History+refits[0]+w.delay)/w.Step) + 2
 	if h.learnt.Len() > most+most/16+1 { // seldom, since the rest is copied
+		h.hidden = slices.Clone(h.hidden[min(h.learnt.Len()-most, len(h.hidden)):])
 		h.learnt = h.learnt.Slice(h.learnt.Len()-most, h.learnt.Len()).Clone()
 	}
 }
@@ -165,17 +183,8 @@ func exclude(ctx context.Context, w *worker, q series.Query, y series.Series) er
 		}
 	}
 	for _, expr := range w.Exclude {
-		q.Expr = expr
-		windows, err := w.source.Range(ctx, q)
-		if err != nil {
+		if err := marked(ctx, w, q, expr, y.Len(), func(i int) { y.Values[i] = math.NaN() }); err != nil {
 			return err
-		}
-		for _, win := range windows {
-			for i := range min(len(win.Values), len(y.Values)) {
-				if v := win.Values[i]; v != 0 && !math.IsNaN(v) {
-					y.Values[i] = math.NaN()
-				}
-			}
 		}
 	}
 	return nil
@@ -200,11 +209,11 @@ type lesson struct {
 	left   error       // why some are not used
 }
 
-// lesson returns what a model is fitted to at a boundary: the observations of the given span before it, from the first one on. It shares
+// lesson returns what a model is fitted to at a boundary: the observations of the given span before it, from the first one on. It may share
 // the history's values.
 func (h *history) lesson(boundary time.Time, span time.Duration) lesson {
 	from, to := h.learnt.Index(h.first(boundary, span)), h.learnt.Index(boundary)+1
-	l := lesson{y: h.learnt.Slice(from, to)}
+	l := lesson{y: h.uncensor(h.learnt.Slice(from, to), max(from, 0), span)}
 	l.x, l.inputs, l.seen, l.left = h.leading.between(h.learnt, max(from, 0), to)
 	return l
 }

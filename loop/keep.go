@@ -28,7 +28,7 @@ type ModelStore interface {
 func (w *worker) fingerprint() string {
 	sum := sha256.New()
 	fmt.Fprintf(sum, "%q %q %s %s %d ", w.Name, w.Query, w.Step, w.History, w.Horizon)
-	fmt.Fprintf(sum, "%q %q %q %q", w.Exclude, w.Leading, w.Method.Name(), w.Settings)
+	fmt.Fprintf(sum, "%q %q %q %q %q", w.Exclude, w.Saturated, w.Leading, w.Method.Name(), w.Settings)
 	if c := w.Calendar; c != nil {
 		fmt.Fprintf(sum, " %s %q", c.Location(), c.Occasions())
 	}

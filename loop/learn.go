@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/forethought-autoscaler/forethought/forecast"
+	"github.com/forethought-autoscaler/forethought/pool"
 )
 
 // fitted is a model with what is needed to tell it what came after.
@@ -112,7 +113,11 @@ func (w *worker) take(next fitted) {
 // hold makes a model the one that forecasts. It has been told nothing after its boundary.
 func (w *worker) hold(next fitted) {
 	w.fitted, w.told, w.early, w.again, w.fitErr = next, next.boundary, time.Time{}, false, nil
+	w.changes = pool.NewChanges(w.history.lesson(next.boundary, min(w.History, changesSpan)).y.Values)
 }
+
+// changesSpan is how far back the naive forecast looks.
+const changesSpan = 14 * 24 * time.Hour
 
 // fit fits the method to a lesson. It answers a panic with an error. It may run beside the turns.
 func (w *worker) fit(ctx context.Context, boundary time.Time, l lesson, keep bool) (f fitted, err error) {
@@ -144,10 +149,11 @@ func (w *worker) tell() {
 	y := w.history.learnt
 	for i := max(y.Index(w.told)+1, 0); i <= y.Index(w.history.known()); i++ {
 		w.told = y.TimeAt(i)
+		v := w.history.learns(i, w.History)
 		if m, ok := w.model.(forecast.InformedModel); ok && len(w.inputs) > 0 {
-			m.UpdateWith(y.Values[i], w.history.leading.at(w.inputs, i))
+			m.UpdateWith(v, w.history.leading.at(w.inputs, i))
 		} else {
-			w.model.Update(y.Values[i])
+			w.model.Update(v)
 		}
 		if w.early.IsZero() && w.isEarly(w.told) {
 			w.early = w.told
@@ -186,5 +192,5 @@ func (w *worker) adopt(o *worker, samePlace bool) {
 		return
 	}
 	w.history, w.fitted, w.told, w.early, w.again, w.fornow = o.history, o.fitted, o.told, o.early, o.again, o.fornow
-	w.refit, w.sought, w.fitErr = o.refit, o.sought, o.fitErr
+	w.refit, w.sought, w.fitErr, w.changes = o.refit, o.sought, o.fitErr, o.changes
 }

@@ -42,11 +42,14 @@ func New(opts Options) (*Loop, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
+	if opts.Decide == nil {
+		opts.Decide = pool.Decide
+	}
 	l := &Loop{opts: opts, beside: newBackground(opts.Background)}
 	for _, f := range opts.Fleets {
 		w := &worker{
 			FleetOptions: f, source: opts.Source, fleet: opts.Fleet, metrics: opts.Metrics, log: opts.Log.With("fleet", f.Name),
-			beside: l.beside, models: opts.Models, delay: adoption * opts.Interval,
+			beside: l.beside, models: opts.Models, delay: adoption * opts.Interval, decide: opts.Decide,
 		}
 		if _, informed := f.Method.(forecast.Informed); !informed && len(f.Leading) > 0 {
 			w.Leading, w.unused = nil, fmt.Errorf("leading indicators are not used: %s does not learn from any", f.Method.Name())

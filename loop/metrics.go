@@ -14,6 +14,7 @@ type Metrics struct {
 	duration *prometheus.HistogramVec
 	guards   *prometheus.CounterVec
 	invalid  *prometheus.CounterVec
+	hidden   *prometheus.CounterVec
 	fits     *prometheus.CounterVec
 	early    *prometheus.CounterVec
 	late     *prometheus.CounterVec
@@ -42,6 +43,10 @@ func NewMetrics(r prometheus.Registerer) (*Metrics, error) {
 			Name: "forethought_demand_invalid_samples_total",
 			Help: "Observations of the demand that are negative and count as missing.",
 		}, []string{"fleet"}),
+		hidden: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "forethought_demand_saturated_samples_total",
+			Help: "Observations of the demand made while full capacity hid a part of it, so that they are lower bounds.",
+		}, []string{"fleet"}),
 		fits: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "forethought_forecast_fits_total",
 			Help: "Times that a fleet's forecasting model was fitted anew.",
@@ -64,7 +69,7 @@ func NewMetrics(r prometheus.Registerer) (*Metrics, error) {
 			Help: "Turns left out since the one before took longer than the interval.",
 		}),
 	}
-	for _, c := range []prometheus.Collector{m.turns, m.duration, m.guards, m.invalid, m.fits, m.early, m.late, m.missed, m.fitDuration} {
+	for _, c := range []prometheus.Collector{m.turns, m.duration, m.guards, m.invalid, m.hidden, m.fits, m.early, m.late, m.missed, m.fitDuration} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}
@@ -81,6 +86,7 @@ func (m *Metrics) begin(fleet string) {
 		m.guards.WithLabelValues(fleet, guard)
 	}
 	m.invalid.WithLabelValues(fleet)
+	m.hidden.WithLabelValues(fleet)
 	m.fits.WithLabelValues(fleet)
 	m.early.WithLabelValues(fleet)
 	m.late.WithLabelValues(fleet)
@@ -92,7 +98,7 @@ func (m *Metrics) stage(name string, begin time.Time) {
 
 // end removes the series of a fleet that is no longer configured.
 func (m *Metrics) end(fleet string) {
-	for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{m.turns, m.guards, m.invalid, m.fits, m.early, m.late} {
+	for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{m.turns, m.guards, m.invalid, m.hidden, m.fits, m.early, m.late} {
 		v.DeletePartialMatch(prometheus.Labels{"fleet": fleet})
 	}
 }

@@ -28,7 +28,7 @@ type Clock interface {
 	Wait(ctx context.Context, until time.Time) error
 }
 
-// Options are what a Loop is made of. All fields are required but Killed, Models and Background.
+// Options are what a Loop is made of. All fields are required but Killed, Models, Background and Decide.
 type Options struct {
 	Source series.Source
 	// SourceName says where Source reads, for Adopt: what was read elsewhere is not taken over. It may be empty.
@@ -49,6 +49,8 @@ type Options struct {
 	// Background runs what is done beside the turns: refits and the keeping of models. It must run each function that it is given, at
 	// once or later; nil runs each on a goroutine of its own. One that runs them at once makes a Loop without any concurrency in it.
 	Background func(func())
+	// Decide makes the decision of a turn; nil is pool.Decide. A replay makes several at once.
+	Decide func(pool.Input) (pool.Decision, error)
 }
 
 // FleetOptions describe one fleet.
@@ -59,6 +61,12 @@ type FleetOptions struct {
 	Unit    series.Unit
 	Step    time.Duration
 	Pending string
+	// Saturated is the query of when full capacity hides a part of the demand, empty for none: an observation made while it has a value
+	// other than 0 is a lower bound. The present demand follows it as any other; it is learnt from only where it is no less than what was
+	// observed at the same time of the seven days before.
+	Saturated string
+	// Shapes is the query of the jobs that make up the demand, one series for each shape with labels cpu, memory and gpu, empty for none.
+	Shapes string
 	// Exclude holds queries; an observation made while one of them has a value other than 0 is never learnt from.
 	Exclude []string
 	// Excluded reports whether the calendar says that an observation made at a time is never learnt from; nil for never.
@@ -82,6 +90,19 @@ type FleetOptions struct {
 	// Pools are the fleet's pools as configured, which a plan carried over a restart is asked for.
 	Pools  []string
 	Policy pool.Policy
+	// Shortage is the price of one unit of the demand that is not served for an hour. Where it is above 0 the probability of the policy
+	// follows from it and the pools' prices, and Policy.Probability holds only while none of these is known.
+	Shortage float64
+	// Migration says which moves between pools are proposed, nil for none.
+	Migration *Migration
+}
+
+// Migration is what the operator decided about moves between pools.
+type Migration struct {
+	Policy pool.MovePolicy
+	// Drain is how long an instance that leaves a pool serves nothing, Disruption the money that its move costs beside that.
+	Drain      time.Duration
+	Disruption float64
 }
 
 func (o Options) validate() error {

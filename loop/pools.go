@@ -2,7 +2,6 @@ package loop
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -13,11 +12,21 @@ import (
 	"github.com/forethought-autoscaler/forethought/series"
 )
 
-// PoolSpec is a pool as configured. LeadTimeQuery and InstancesQuery are optional: seconds that an instance takes until it serves, and
-// how many instances there are.
+// PoolSpec is a pool as configured. The queries are optional.
 type PoolSpec struct {
 	pool.Pool
-	LeadTimeQuery, InstancesQuery string
+	// LeadTimeQuery yields the seconds that an instance takes until it serves. Where Learn is true these are learnt from the instances that
+	// there were.
+	LeadTimeQuery string
+	Learn         bool
+	// InstancesQuery yields how many instances there are, WarmQuery how many of them stand by and WarmingQuery how many are not ready yet.
+	// The last two go together.
+	InstancesQuery, WarmQuery, WarmingQuery string
+	// PriceQuery yields the hourly price, TypePriceQueries those of Types in their order, empty where there is none for a type.
+	PriceQuery       string
+	TypePriceQueries []string
+	// CreditsQuery yields the credits that an instance has on average.
+	CreditsQuery string
 }
 
 // Configured is the Fleet of a configuration: pools whose changing parts are read with queries. It is safe for concurrent use by
@@ -27,84 +36,84 @@ type Configured struct {
 	specs  map[string][]PoolSpec
 	mu     sync.Mutex
 	leads  map[string]time.Duration // the last lead time known, by fleet and pool
+	learnt map[string]learntLead    // by fleet and pool
+	prices map[string]float64       // the last price known, by fleet, pool and type
+	doubts map[string][]string      // what is not known of a fleet's pools
 }
 
 // NewConfigured returns the pools of specs, by fleet.
 func NewConfigured(source series.Source, specs map[string][]PoolSpec) *Configured {
-	return &Configured{source: source, specs: specs, leads: map[string]time.Duration{}}
+	return &Configured{
+		source: source, specs: specs, leads: map[string]time.Duration{}, learnt: map[string]learntLead{}, prices: map[string]float64{},
+		doubts: map[string][]string{},
+	}
 }
 
-// Pools returns the pools of a fleet at a time. A lead time that can't be read is the last one known, before that the configured
-// one; a number of instances that can't be read leaves the pool unobserved. Neither keeps a decision from being made.
+// Pools returns the pools of a fleet at a time. A lead time or a price that can't be read is the last one known, before that the
+// configured one; a number of instances that can't be read leaves the pool unobserved, and credits that can't be read are not known. None
+// of them keeps a decision from being made.
 func (c *Configured) Pools(ctx context.Context, fleet string, at time.Time) ([]pool.Pool, error) {
 	specs := c.specs[fleet]
 	if specs == nil {
 		return nil, fmt.Errorf("no pools are configured for %s", fleet)
 	}
 	pools := make([]pool.Pool, len(specs))
+	var doubts []string
 	for i, spec := range specs {
 		p := spec.Pool
-		if spec.LeadTimeQuery != "" {
-			p.LeadTime = c.leadTime(ctx, fleet, spec, at)
-		}
-		if spec.InstancesQuery != "" {
-			if n, err := instant(ctx, c.source, spec.InstancesQuery, at); err == nil && n >= 0 {
-				p.Active, p.Observed = int(math.Round(n)), true
+		p.LeadTime = c.leadTime(ctx, fleet, spec, at)
+		doubts = append(doubts, c.setPrices(ctx, fleet, spec, &p, at)...)
+		c.count(ctx, spec, &p, at)
+		if spec.CreditsQuery != "" {
+			p.Burst.Credits = math.NaN()
+			if v, err := instant(ctx, c.source, spec.CreditsQuery, at); err == nil && v >= 0 {
+				p.Burst.Credits = v
 			}
 		}
 		pools[i] = p
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.doubts[fleet] = doubts
 	return pools, nil
 }
 
-func (c *Configured) leadTime(ctx context.Context, fleet string, spec PoolSpec, at time.Time) time.Duration {
-	v, err := instant(ctx, c.source, spec.LeadTimeQuery, at)
+// Doubts says what the latest Pools of a fleet assumes since it is not known.
+func (c *Configured) Doubts(fleet string) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	key := fleet + "/" + spec.Name
-	if err == nil && v >= 0 {
-		c.leads[key] = min(time.Duration(v*float64(time.Second)), spec.MaxLeadTime())
-	}
-	if known, ok := c.leads[key]; ok {
-		return known
-	}
-	return spec.LeadTime
+	return c.doubts[fleet]
 }
 
-// MaxLeadTime is the longest lead time that is believed: the configured one, or where it is measured four times that. A forecast must
-// reach as far as it implies.
-func (s PoolSpec) MaxLeadTime() time.Duration {
-	if s.LeadTimeQuery == "" {
-		return s.LeadTime
+// count sets how many instances there are. Where only some phases are known they all count as active.
+func (c *Configured) count(ctx context.Context, spec PoolSpec, p *pool.Pool, at time.Time) {
+	number := func(expr string) (n int, ok bool) {
+		if expr == "" {
+			return 0, false
+		}
+		v, err := instant(ctx, c.source, expr, at)
+		return int(math.Round(min(v, math.MaxInt32))), err == nil && v >= 0
 	}
-	return 4 * s.LeadTime
+	if p.Active, p.Observed = number(spec.InstancesQuery); !p.Observed {
+		p.Active = 0
+		return
+	}
+	warm, knowsWarm := number(spec.WarmQuery)
+	warming, knowsWarming := number(spec.WarmingQuery)
+	if p.Phases = knowsWarm && knowsWarming; p.Phases {
+		p.Warming = min(warming, p.Active)
+		p.Warm = min(warm, p.Active-p.Warming)
+		p.Active -= p.Warming + p.Warm
+	}
 }
 
-// Adopt takes over the lead times that old has measured.
+// Adopt takes over the lead times and the prices that old has read.
 func (c *Configured) Adopt(old *Configured) {
 	old.mu.Lock()
 	defer old.mu.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	maps.Copy(c.leads, old.leads)
-}
-
-// restore asks the source what an earlier process, or another replica, planned last, so that a restart moves no capacity; nil where
-// nothing is known.
-func (w *worker) restore(ctx context.Context, at time.Time) ([]pool.Target, error) {
-	var found []pool.Target
-	for _, name := range w.Pools {
-		q := series.Query{
-			Expr:  fmt.Sprintf("max(forethought_pool_instances_planned{fleet=%q,pool=%q})", w.Name, name),
-			Start: at.Add(-15 * time.Minute), End: at, Step: 15 * time.Second,
-		}
-		y, err := series.One(ctx, w.source, q)
-		if err != nil && !errors.Is(err, series.ErrNoSeries) && !errors.Is(err, series.ErrOnlyMissing) {
-			return nil, err
-		}
-		if _, v, ok := y.Last(); ok && v >= 0 {
-			found = append(found, pool.Target{Pool: name, Instances: int(math.Round(v))})
-		}
-	}
-	return found, nil
+	maps.Copy(c.learnt, old.learnt)
+	maps.Copy(c.prices, old.prices)
 }

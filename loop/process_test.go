@@ -161,7 +161,7 @@ func newProcess(t *testing.T, src series.Source, method forecast.Method, change 
 		Fleet: loop.NewConfigured(src, map[string][]loop.PoolSpec{"web": {{Pool: pool.Pool{Name: "p", Class: pool.Variable, Capacity: 10, LeadTime: time.Minute}}}}),
 		Fleets: []loop.FleetOptions{{
 			Name: "web", Query: "demand", Unit: series.Cores, Step: 5 * time.Minute, History: 5 * 24 * time.Hour, Method: method, Horizon: 12,
-			Horizons: []time.Duration{5 * time.Minute}, Probabilities: []float64{0.5}, Pools: []string{"p"}, Policy: defaultPolicy(), Settings: "1",
+			Horizons: []time.Duration{5 * time.Minute}, Probabilities: []float64{0.5}, Pools: []string{"p"}, Policy: pacedPolicy(), Settings: "1",
 		}},
 		Background: inPlace,
 	}
@@ -259,25 +259,28 @@ func (w *world) turn(p *process, at time.Time) pool.Snapshot {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if n := len(w.plans); n == 0 || w.plans[n-1].at.Before(at) {
-		w.plans = append(w.plans, scraped{at, float64(s.Decision.Plan.Total())})
+		w.plans = append(w.plans, scraped{at, float64(s.Decision.Plan.Total()), s.Decision.Working})
 	}
 	return s
 }
 
-// scraped is the size of a plan made at a time.
+// scraped is the size of a plan made at a time, and the probability that it was sized with.
 type scraped struct {
-	at time.Time
-	n  float64
+	at   time.Time
+	n, p float64
 }
 
-// planned returns what a scrape after the latest plan made before a time found.
-func (w *world) planned(at time.Time) float64 {
+// planned returns the size of the latest plan made before a time, and working its probability, as a scrape finds them.
+func (w *world) planned(at time.Time) float64 { return w.scrape(at).n }
+func (w *world) working(at time.Time) float64 { return w.scrape(at).p }
+
+func (w *world) scrape(at time.Time) scraped {
 	for _, p := range slices.Backward(w.plans) {
 		if p.at.Before(at) {
-			return p.n
+			return p
 		}
 	}
-	return math.NaN()
+	return scraped{n: math.NaN(), p: math.NaN()}
 }
 
 // demandOnly is a world of one demand.
@@ -285,6 +288,7 @@ func demandOnly(f func(time.Time) float64) *world {
 	w := &world{}
 	w.series = map[string]map[string]func(time.Time) float64{
 		"demand": {"{}": f}, `max(forethought_pool_instances_planned{fleet="web",pool="p"})`: {"{}": w.planned},
+		`max(forethought_plan_probability{fleet="web"})`: {"{}": w.working},
 	}
 	return w
 }
@@ -303,6 +307,12 @@ func jumpy(at time.Time) float64 {
 		return wiggle(at) + 200*math.Mod(math.Floor((h+1)/3.7)*0.618, 1)
 	}
 	return wiggle(at)
+}
+
+func pacedPolicy() pool.Policy {
+	p := defaultPolicy()
+	p.Paced = true
+	return p
 }
 
 const turnAt = 10 * time.Second // past the minute

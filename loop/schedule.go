@@ -51,7 +51,11 @@ func multiple(end time.Time, d, shift, step time.Duration) time.Time {
 // run for long holds more than one that has just read its history, so nothing before the span may count.
 func (h *history) first(end time.Time, span time.Duration) time.Time {
 	y := h.learnt
-	for i := max(y.Index(end.Add(y.Step-span)), 0); i <= y.Index(end) && i < y.Len(); i++ {
+	from, to := max(y.Index(end.Add(y.Step-span)), 0), min(y.Index(end), y.Len()-1)
+	if !h.earliest.IsZero() {
+		from = max(from, y.Index(h.earliest))
+	}
+	for i := from; i <= to; i++ {
 		if !math.IsNaN(y.Values[i]) {
 			return y.TimeAt(i)
 		}

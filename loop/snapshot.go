@@ -17,7 +17,7 @@ func (w *worker) snapshot(at time.Time, d pool.Decision, pools []pool.Pool, now 
 	}
 	s := pool.Snapshot{
 		Fleet: w.Name, Unit: w.Unit, Turn: at, State: pool.Ready, Reason: sel.Reason, ReadyAt: sel.ReadyAt,
-		Horizons: w.Horizons, Probabilities: w.Probabilities, Probability: w.Policy.Probability,
+		Horizons: w.Horizons, Probabilities: w.Probabilities, Probability: d.Probability,
 		Selection: sel, ForNow: now, Pools: pools, Decision: d,
 	}
 	switch age := at.Sub(d.DemandAt); {
@@ -54,7 +54,7 @@ func (w *worker) doubts(at time.Time) []string {
 			out = append(out, err.Error())
 		}
 	}
-	return out
+	return append(out, w.assumed()...)
 }
 
 // withoutFit says what follows from a fit that failed.
@@ -115,28 +115,6 @@ func (w *worker) kill(ctx context.Context, p Publisher, on bool) error {
 		return nil
 	}
 	return w.publishLocked(ctx, p, w.last)
-}
-
-// before returns the plan that this turn's steps are bounded by: that of the turn before, or what doors answered then where they were
-// not given the plan and are now. After a start it is what was published last, by an earlier process or by another replica.
-func (w *worker) before(ctx context.Context, at time.Time) ([]pool.Target, error) {
-	w.mu.Lock()
-	d := w.last.Decision
-	w.mu.Unlock()
-	if d.At.IsZero() {
-		if w.restored == nil {
-			found, err := w.restore(ctx, at)
-			if err != nil {
-				return nil, fmt.Errorf("read the plan before the start of %s: %w", w.Name, err)
-			}
-			w.restored = &found
-		}
-		return *w.restored, nil
-	}
-	if w.Policy.Mode == pool.Act && !w.isKilled() {
-		return d.Effective().Targets, nil
-	}
-	return d.Plan.Targets, nil
 }
 
 // join adds a part to a sentence that may be empty.

@@ -24,6 +24,7 @@ type worker struct {
 	metrics *Metrics
 	log     *slog.Logger
 
+	decide  func(pool.Input) (pool.Decision, error)
 	beside  *background
 	models  ModelStore    // nil where no model is kept
 	delay   time.Duration // from a boundary until the model that is fitted up to it is adopted
@@ -31,16 +32,19 @@ type worker struct {
 	history history
 	readErr error // why this turn read no new demand
 	fitted
-	told     time.Time      // the grid point up to which the model has been told
-	early    time.Time      // the grid point up to which a model is to be fitted though none is scheduled, zero for none
-	again    bool           // the model was fitted to a history that is replaced
-	refit    *refit         // the fit under way beside the turns, nil where there is none
-	sought   bool           // the kept model has been looked for
-	restored *[]pool.Target // the plan before the start, nil until it is known
+	ahead    ahead
+	changes  *pool.Changes // the naive forecast as of the model's boundary
+	told     time.Time     // the grid point up to which the model has been told
+	early    time.Time     // the grid point up to which a model is to be fitted though none is scheduled, zero for none
+	again    bool          // the model was fitted to a history that is replaced
+	refit    *refit        // the fit under way beside the turns, nil where there is none
+	sought   bool          // the kept model has been looked for
+	restored *former       // what was decided before the start, nil until it is known
 	fornow   fornow
 	pending  pending
-	fitErr   error // why there is no model, or no newer one
-	unused   error // why leading indicators are not used
+	unpriced []string // what the latest decision weighs without knowing it
+	fitErr   error    // why there is no model, or no newer one
+	unused   error    // why leading indicators are not used
 
 	killed atomic.Bool
 	mu     sync.Mutex    // serialises publishing with the kill switch
@@ -71,21 +75,23 @@ func (w *worker) turn(ctx context.Context, at time.Time) (pool.Snapshot, error) 
 	w.metrics.stage("fit", begin)
 
 	begin = time.Now()
-	f, paths := w.forecast()
+	f, paths := w.ahead.of(w)
 	w.metrics.stage("forecast", begin)
 
 	begin = time.Now()
-	in := pool.Input{Fleet: w.Name, Now: at, Forecast: f, Paths: paths, Policy: w.Policy, Pending: w.readPending(ctx, at)}
+	in := pool.Input{Fleet: w.Name, Now: at, Forecast: f, Paths: paths, Changes: w.changes, Policy: w.Policy, Pending: w.readPending(ctx, at)}
 	in.DemandAt, in.Demand = w.present(ctx, at)
+	in.ObservedAt, in.Observed = w.history.latestAt, w.history.latest
 	in.Policy.Killed = w.isKilled()
 	var err error
 	if in.Pools, err = w.fleet.Pools(ctx, w.Name, at); err != nil {
 		return pool.Snapshot{}, &stageError{"pools", fmt.Errorf("read pools of %s: %w", w.Name, err)}
 	}
-	if in.Previous, err = w.before(ctx, at); err != nil {
+	w.weigh(ctx, &in)
+	if in.Previous, in.Pace, err = w.before(ctx, at); err != nil {
 		return pool.Snapshot{}, &stageError{"plan", err}
 	}
-	d, err := pool.Decide(in)
+	d, err := w.decide(in)
 	if err != nil {
 		return pool.Snapshot{}, &stageError{"plan", withCause(err, w.readErr)}
 	}
@@ -109,14 +115,25 @@ func (w *worker) guardedTurn(ctx context.Context, at time.Time) (s pool.Snapshot
 	return w.turn(ctx, at)
 }
 
-// forecast returns what the model believes, and its sample paths; nothing without a model.
-func (w *worker) forecast() (forecast.Forecast, [][]float64) {
-	if w.model == nil {
-		return forecast.Forecast{}, nil
+// ahead is what a model believed after it was told an observation.
+type ahead struct {
+	model    forecast.Model
+	told     time.Time
+	forecast forecast.Forecast
+	paths    *pool.Paths
+}
+
+// of returns what the worker's model believes, and its sample paths; nothing without a model. Turns between two observations get the same.
+func (a *ahead) of(w *worker) (forecast.Forecast, *pool.Paths) {
+	switch {
+	case w.model == nil:
+		*a = ahead{}
+	case a.model != w.model || !a.told.Equal(w.told):
+		f := w.model.Forecast(w.Horizon)
+		f.Key, f.Unit = series.Key(w.Name), w.Unit
+		*a = ahead{w.model, w.told, f, pool.NewPaths(w.simulate(f))}
 	}
-	f := w.model.Forecast(w.Horizon)
-	f.Key, f.Unit = series.Key(w.Name), w.Unit
-	return f, w.simulate(f)
+	return a.forecast, a.paths
 }
 
 // simulate draws the sample paths of a forecast: enough that the quantile that is acted on lies well inside them.
@@ -125,7 +142,11 @@ func (w *worker) simulate(f forecast.Forecast) [][]float64 {
 	if !ok {
 		return nil
 	}
-	n := min(max(int(4/(1-w.Policy.Probability)), 200), 2000)
+	p := w.Policy.Probability
+	if w.Shortage > 0 {
+		p = mostProbability // it may follow from a price
+	}
+	n := min(max(int(4/(1-p)), 200), 2000)
 	seed := fnv.New64a()
 	fmt.Fprintf(seed, "%s %d", w.Name, f.Origin.Unix())
 	return sim.Simulate(w.Horizon, n, seed.Sum64())

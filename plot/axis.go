@@ -11,17 +11,25 @@ import (
 type scale struct {
 	from, to float64
 	a, b     float64
+	log      bool
 	ticks    []Tick
 }
 
 // at returns the place of v; beyond the ends it is the end.
 func (s scale) at(v float64) float64 {
-	share := (min(max(v, s.from), s.to) - s.from) / (s.to - s.from)
+	v = min(max(v, s.from), s.to)
+	share := (v - s.from) / (s.to - s.from)
+	if s.log {
+		share = (math.Log(v) - math.Log(s.from)) / (math.Log(s.to) - math.Log(s.from))
+	}
 	return s.a + share*(s.b-s.a)
 }
 
 // fit chooses the ends and the ticks of an axis that shows lo..hi between the places a and b, with about one tick in every room.
 func (x Axis) fit(lo, hi float64, ok bool, a, b, room float64) scale {
+	if x.Floor > 0 {
+		return x.fitLog(hi, ok, a, b, room)
+	}
 	s := scale{from: x.From, to: x.To, a: a, b: b, ticks: x.Ticks}
 	fixed := x.From != x.To
 	if !fixed {
@@ -43,6 +51,39 @@ func (x Axis) fit(lo, hi float64, ok bool, a, b, room float64) scale {
 		s.ticks = valueTicks(s.from, s.to, unit)
 	}
 	return s
+}
+
+// fitLog is fit for a logarithmic axis.
+func (x Axis) fitLog(hi float64, ok bool, a, b, room float64) scale {
+	s := scale{from: x.Floor, to: x.To, a: a, b: b, log: true, ticks: x.Ticks}
+	if x.To <= x.Floor {
+		s.to = 10 * x.Floor
+		if ok && hi > s.to {
+			s.to = niceUnit(hi)
+		}
+	}
+	if s.ticks == nil {
+		s.ticks = logTicks(s.from, s.to, max(2, math.Floor(math.Abs(b-a)/room)))
+	}
+	return s
+}
+
+// logTicks returns powers of ten in from..to, with their doubles and fivefold where there is room for about count.
+func logTicks(from, to, count float64) []Tick {
+	decades := math.Log10(to) - math.Log10(from)
+	steps, every := []float64{1, 2, 5}, 1.0
+	if 3*decades > count {
+		steps, every = steps[:1], max(1, math.Ceil(decades/count))
+	}
+	var out []Tick
+	for k := math.Floor(math.Log10(from)); k <= math.Log10(to) && len(out) < mostTicks; k += every {
+		for _, m := range steps {
+			if v := m * math.Pow(10, k); v >= from*(1-1e-9) && v <= to*(1+1e-9) {
+				out = append(out, Tick{At: v, Text: amount(v, v, v)})
+			}
+		}
+	}
+	return out
 }
 
 // widened returns ends that are apart, whatever is shown.

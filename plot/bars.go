@@ -1,11 +1,12 @@
 package plot
 
 import (
-	"fmt"
+	"math"
 	"strconv"
 )
 
-// Bars is a picture of numbers from 0 on as bars that go right, one group a name and one bar a part in each group.
+// Bars is a picture of numbers from 0 on as bars that go right, one group a name and one bar a part in each group. A bar's number stands
+// at its end.
 type Bars struct {
 	// Title, Desc and Width are as in Panel. The height follows from the bars.
 	Title, Desc string
@@ -17,6 +18,8 @@ type Bars struct {
 	// Reference is a number that all are compared with, marked by an upright line with a text; 0 for none.
 	Reference     float64
 	ReferenceText string
+	// Stacked puts the parts of a group one behind the other into one bar, whose number is their sum. What is NaN is left out of it.
+	Stacked bool
 	// Most is where the axis ends; longer bars end there too, and their number tells. 0 fits the longest bar.
 	Most float64
 }
@@ -44,7 +47,12 @@ func (b Bars) SVG() string {
 	lists := make([][]float64, 0, len(b.Parts)+1)
 	for _, p := range b.Parts {
 		keys = append(keys, key{p.Name, barMark, p.Pen})
-		lists = append(lists, p.Values)
+		if !b.Stacked {
+			lists = append(lists, p.Values)
+		}
+	}
+	if b.Stacked {
+		lists = append(lists, b.sums())
 	}
 	_, most, ok := extent(append(lists, []float64{b.Reference})...)
 	if b.Most > 0 {
@@ -61,7 +69,7 @@ func (b Bars) SVG() string {
 	if b.Reference > 0 {
 		top += 12
 	}
-	bottom := top + float64(len(b.Groups))*(barHeight*float64(len(b.Parts))+groupGap)
+	bottom := top + float64(len(b.Groups))*(b.height()+groupGap)
 	x := Axis{Zero: true}.fit(0, most, ok, left, width-50, 80)
 	for _, t := range x.ticks {
 		body.segment(x.at(t.At), top, x.at(t.At), bottom, "grid", "")
@@ -81,19 +89,78 @@ func (b Bars) SVG() string {
 	return c.String()
 }
 
+// height is that of a group.
+func (b Bars) height() float64 {
+	if b.Stacked {
+		return barHeight
+	}
+	return barHeight * float64(len(b.Parts))
+}
+
+// sums returns the sum of each group's parts, NaN where it has none.
+func (b Bars) sums() []float64 {
+	out := make([]float64, len(b.Groups))
+	for g := range out {
+		out[g] = math.NaN()
+		for _, p := range b.Parts {
+			switch v := p.Values[g]; {
+			case !drawable(v):
+			case math.IsNaN(out[g]):
+				out[g] = v
+			default:
+				out[g] += v
+			}
+		}
+	}
+	return out
+}
+
 // bars draws the groups from top on.
 func (b Bars) bars(c *canvas, x scale, top float64) {
 	y := top + groupGap/2
+	sums := b.sums()
 	for g, name := range b.Groups {
-		c.text(x.a-8, y+barHeight*float64(len(b.Parts))/2+4, "end", name)
-		for _, p := range b.Parts {
-			if v := p.Values[g]; drawable(v) {
-				fmt.Fprintf(c, `<rect x="%s" y="%s" width="%s" height="%s" class="fill i%d"/>`+"\n",
-					num(x.a), num(y), num(max(x.at(v)-x.a, 0.5)), num(barHeight-2), p.Pen.Ink)
-				c.text(x.at(v)+4, y+barHeight-2, "", strconv.FormatFloat(v, 'g', 3, 64))
+		c.text(x.a-8, y+b.height()/2+4, "end", name)
+		if b.Stacked {
+			b.stack(c, x, y, g)
+			b.number(c, x, y, sums[g])
+		} else {
+			for k, p := range b.Parts {
+				b.bar(c, x, y+barHeight*float64(k), 0, p.Values[g], p.Pen)
+				b.number(c, x, y+barHeight*float64(k), p.Values[g])
 			}
-			y += barHeight
 		}
-		y += groupGap
+		y += b.height() + groupGap
 	}
+}
+
+// stack draws the parts of a group one behind the other.
+func (b Bars) stack(c *canvas, x scale, y float64, g int) {
+	from := 0.0
+	for _, p := range b.Parts {
+		if b.bar(c, x, y, from, p.Values[g], p.Pen) {
+			from += p.Values[g]
+		}
+	}
+}
+
+// bar draws v from a place on, and reports whether v is a number.
+func (Bars) bar(c *canvas, x scale, y, from, v float64, pen Pen) bool {
+	if !drawable(v) {
+		return false
+	}
+	c.box(x.at(from), y, max(x.at(from+v)-x.at(from), 0.5), barHeight-2, "fill i"+strconv.Itoa(int(pen.Ink)))
+	return true
+}
+
+// number writes v where its bar ends: with three digits, and a large one without an exponent.
+func (Bars) number(c *canvas, x scale, y, v float64) {
+	if !drawable(v) {
+		return
+	}
+	text := strconv.FormatFloat(v, 'g', 3, 64)
+	if v >= 1000 && v < 1e9 {
+		text = strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	c.text(x.at(v)+4, y+barHeight-2, "", text)
 }

@@ -29,10 +29,10 @@ const (
 // Pen says how something is drawn.
 type Pen struct {
 	Ink Ink
-	// Width is that of a line; 0 means 1.6.
+	// Width is that of a line, and the radius of a dot; 0 means 1.6 and 3.
 	Width float64
-	// Dashed is for lines. Strong makes a band darker, for an inner one over an outer one.
-	Dashed, Strong bool
+	// Dashed is for lines. Strong makes a band darker, for an inner one over an outer one. Hollow makes a dot a ring.
+	Dashed, Strong, Hollow bool
 }
 
 // Tick is a labelled place on an axis.
@@ -50,6 +50,8 @@ type Axis struct {
 	// include 0 where Zero is set or most of the axis would lie above it.
 	From, To float64
 	Zero     bool
+	// Floor above 0 makes the axis logarithmic and is where it begins, whatever From is: what is smaller, 0 included, is drawn at it.
+	Floor float64
 	// Ticks replace those that are chosen, where it is not nil.
 	Ticks []Tick
 }
@@ -77,12 +79,13 @@ const (
 	barMark // in legends only
 )
 
-// mark is one thing drawn in a Panel. Lines and dots are at low; a rule is at x[0].
+// mark is one thing drawn in a Panel. Lines and dots are at low; a rule is at x[0]. Dots may have a tip each.
 type mark struct {
 	kind         kind
 	name         string
 	pen          Pen
 	x, low, high []float64
+	tips         []string
 }
 
 // Line draws a line through (x[i], y[i]), with a gap where one of them is NaN.
@@ -96,8 +99,11 @@ func (p *Panel) Band(name string, pen Pen, x, low, high []float64) {
 }
 
 // Dots draws a dot at each (x[i], y[i]).
-func (p *Panel) Dots(name string, pen Pen, x, y []float64) {
-	p.marks = append(p.marks, mark{kind: dotMark, name: name, pen: pen, x: x, low: y, high: y})
+func (p *Panel) Dots(name string, pen Pen, x, y []float64) { p.TippedDots(name, pen, x, y, nil) }
+
+// TippedDots are Dots of which the i-th shows tips[i] to who points at it.
+func (p *Panel) TippedDots(name string, pen Pen, x, y []float64, tips []string) {
+	p.marks = append(p.marks, mark{kind: dotMark, name: name, pen: pen, x: x, low: y, high: y, tips: tips})
 }
 
 // Rule draws an upright line at x over the whole height, with the name beside it.

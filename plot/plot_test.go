@@ -219,6 +219,83 @@ func TestBars(t *testing.T) {
 	}
 }
 
+func TestStackedBars(t *testing.T) {
+	b := plot.Bars{
+		Groups: []string{"auto", "last", "none"}, Stacked: true,
+		Parts: []plot.Part{{Name: "served", Values: []float64{2000, 10, nan}}, {Name: "idle", Pen: plot.Pen{Ink: plot.Said}, Values: []float64{345.6, nan, nan}}},
+	}
+	svg := b.SVG()
+	if e := elements(t, svg); e["rect"] != 2+3 {
+		t.Errorf("%d boxes, want two keys and three parts", e["rect"])
+	}
+	for _, want := range []string{">2346<", ">10<", ">none<"} {
+		if !strings.Contains(svg, want) {
+			t.Errorf("no %s in\n%s", want, svg)
+		}
+	}
+	rect := regexp.MustCompile(`<rect x="([^"]*)" y="([^"]*)" width="([^"]*)"`).FindAllStringSubmatch(svg, -1)
+	first, second := rect[2], rect[3]
+	number := func(s string) float64 {
+		v, err := strconv.ParseFloat(s, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	if got := number(first[1]) + number(first[3]); math.Abs(got-number(second[1])) > 0.2 || first[2] != second[2] {
+		t.Errorf("the first part ends at %v, and the second begins at %v, %v", got, second[1], second[2])
+	}
+}
+
+func TestLogarithmicAxis(t *testing.T) {
+	f := func(floor, to float64, values []float64, want ...string) {
+		t.Helper()
+		p := plot.Panel{Y: plot.Axis{Floor: floor, To: to, From: -7}, X: plot.Axis{Ticks: []plot.Tick{}}}
+		p.Line("", plot.Pen{}, make([]float64, len(values)), values)
+		svg := p.SVG()
+		elements(t, svg)
+		if got := labels(svg, "end"); !slices.Equal(got, want) {
+			t.Errorf("%v from %v to %v is labelled %q, want %q", values, floor, to, got, want)
+		}
+	}
+	f(0.01, 0, []float64{0, 0.05, 12}, "0.01", "0.1", "1", "10")
+	f(1, 0, []float64{3, 40}, "1", "2", "5", "10", "20", "50")
+	f(1, 100, []float64{3, 40}, "1", "2", "5", "10", "20", "50", "100")
+	f(1, 0, []float64{0, nan}, "1", "2", "5", "10")
+	f(1, 0, nil, "1", "2", "5", "10")
+	f(1e-9, 0, []float64{1}, "1e-09", "1e-07", "1e-05", "0.001", "0.1")
+	f(1e-300, 0, []float64{1e300, -5, math.Inf(1)}, "1e-300", "1e-200", "1e-100", "1", "1e+100", "1e+200", "1e+300")
+}
+
+// Equal ratios are equal distances, and what lies below the floor is drawn at it.
+func TestLogarithmicPlaces(t *testing.T) {
+	p := plot.Panel{Y: plot.Axis{Floor: 1, To: 100}}
+	p.Dots("", plot.Pen{}, []float64{0, 1, 2, 3}, []float64{0, 1, 10, 100})
+	var at []float64
+	for _, m := range regexp.MustCompile(`cy="([^"]*)"`).FindAllStringSubmatch(p.SVG(), -1) {
+		v, err := strconv.ParseFloat(m[1], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at = append(at, v)
+	}
+	if len(at) != 4 || at[0] != at[1] || math.Abs((at[1]-at[2])-(at[2]-at[3])) > 0.2 || at[3] >= at[2] {
+		t.Errorf("heights %v, want the first two equal and the others equally far apart", at)
+	}
+}
+
+func TestDotsAndRings(t *testing.T) {
+	var p plot.Panel
+	p.TippedDots("", plot.Pen{Hollow: true, Width: 5}, []float64{0, 1}, []float64{1, 2}, []string{`a < "b"`})
+	svg := p.SVG()
+	if e := elements(t, svg); e["circle"] != 2 || e["title"] != 1 {
+		t.Errorf("elements %v, want two rings and one tip", e)
+	}
+	if !strings.Contains(svg, `r="5" class="line i0"`) || !strings.Contains(svg, "<title>a &lt; &#34;b&#34;</title>") {
+		t.Errorf("no ring with its tip in\n%s", svg)
+	}
+}
+
 func TestStandalone(t *testing.T) {
 	var p plot.Panel
 	p.Line("", plot.Pen{}, []float64{0, 1}, []float64{0, 1})

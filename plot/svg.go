@@ -41,6 +41,20 @@ func (c *canvas) box(x, y, width, height float64, class string) {
 	fmt.Fprintf(c, `<rect x="%s" y="%s" width="%s" height="%s" class="%s"/>`+"\n", num(x), num(y), num(width), num(height), class)
 }
 
+// dot draws a dot or a ring, with a tip unless that is empty.
+func (c *canvas) dot(x, y float64, pen Pen, tip string) {
+	look := fmt.Sprintf(`class="fill i%d"`, pen.Ink)
+	if pen.Hollow {
+		look = fmt.Sprintf(`class="line i%d" stroke-width="1.2"`, pen.Ink)
+	}
+	fmt.Fprintf(c, `<circle cx="%s" cy="%s" r="%s" %s`, num(x), num(y), num(cmp.Or(pen.Width, 3)), look)
+	if tip == "" {
+		c.WriteString("/>\n")
+		return
+	}
+	fmt.Fprintf(c, "><title>%s</title></circle>\n", html.EscapeString(tip))
+}
+
 // num writes a place with at most one decimal.
 func num(v float64) string {
 	if v = math.Round(v*10) / 10; v == 0 {
@@ -106,7 +120,7 @@ func (c *canvas) sample(x, y float64, k key) {
 	case barMark:
 		c.box(x, y-5, 18, 10, "fill i"+strconv.Itoa(int(k.pen.Ink)))
 	case dotMark:
-		fmt.Fprintf(c, `<circle cx="%s" cy="%s" r="3" class="fill i%d"/>`+"\n", num(x+9), num(y), k.pen.Ink)
+		c.dot(x+9, y, k.pen, "")
 	default:
 		c.segment(x, y, x+18, y, k.pen.line(), k.pen.stroke())
 	}
@@ -192,7 +206,11 @@ func (m mark) draw(c *canvas, x, y scale) {
 	case dotMark:
 		for i := range m.x {
 			if drawable(m.x[i]) && drawable(m.low[i]) {
-				fmt.Fprintf(c, `<circle cx="%s" cy="%s" r="3" class="fill i%d"/>`+"\n", num(x.at(m.x[i])), num(y.at(m.low[i])), m.pen.Ink)
+				tip := ""
+				if i < len(m.tips) {
+					tip = m.tips[i]
+				}
+				c.dot(x.at(m.x[i]), y.at(m.low[i]), m.pen, tip)
 			}
 		}
 	default:

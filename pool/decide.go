@@ -1,9 +1,9 @@
 package pool
 
 import (
+	"math"
+	"slices"
 	"time"
-
-	"github.com/forethought-autoscaler/forethought/forecast"
 )
 
 // Decide makes the decision of one turn. For each pool of lead time L and break-even time H, with Q the quantile at the policy's
@@ -20,19 +20,35 @@ func Decide(in Input) (Decision, error) {
 	if err := in.validate(); err != nil {
 		return Decision{}, err
 	}
-	if !usable(in) {
+	if in.Forecast.Step <= 0 {
 		in.Paths = nil
 	}
-	s := &sizer{in: in, present: in.Demand + in.Pending}
+	s := &sizer{in: in, present: in.Demand + in.Pending, probability: in.Policy.Probability}
+	if in.Policy.Paced {
+		s.pace = in.Pace.settle(in)
+		s.pace.Skill = s.pace.Skill.settle(in)
+		s.probability = s.pace.working(in.Policy.Probability)
+		s.naive = s.pace.Skill.Lost && in.Paths != nil && in.Changes != nil
+	}
 	s.reactive, _ = fill(in.Pools, s.present)
 	s.size()
 	guards := s.guard()
 	d := Decision{
 		Fleet: in.Fleet, At: in.Now, ValidUntil: in.Now.Add(in.Policy.Validity), Mode: in.Policy.Mode, Killed: in.Policy.Killed,
-		Forecast: in.Forecast, Peaks: forecast.RunningPeaks(in.Paths),
-		Demand: in.Demand, Pending: in.Pending, DemandAt: in.DemandAt, Probability: in.Policy.Probability,
+		Forecast: in.Forecast,
+		Demand:   in.Demand, Pending: in.Pending, DemandAt: in.DemandAt, Probability: in.Policy.Probability,
 		Reactive: planOf(in.Pools, s.reactive, s.present), Plan: planOf(in.Pools, s.counts, s.target),
-		Sizing: s.sizing, Guards: guards,
+		Sizing: s.sizing, Guards: guards, Working: s.probability,
+	}
+	for i, z := range s.sizing {
+		d.Plan.Targets[i].Warm = min(z.Warm, max(s.counts[i]-s.reactive[i], 0))
+	}
+	if !in.Lean {
+		d.Peaks = in.Paths.running()
+	}
+	if in.Policy.Paced {
+		s.compare()
+		d.Pace = s.pace.after(in, d.Plan.Targets)
 	}
 	return d, nil
 }
@@ -42,6 +58,10 @@ type sizer struct {
 	in      Input
 	present float64 // the present demand, pending work included
 	target  float64 // the largest demand planned for
+	// probability is that with which windows are sized, and naive says that they are those of Changes.
+	probability float64
+	naive       bool
+	pace        Pace
 	// reactive and counts are instances by pool; previous holds -1 where it is not known.
 	reactive, counts, previous []int
 	sizing                     []Sizing
@@ -59,7 +79,7 @@ func (s *sizer) size() {
 			Pool: p.Name, LeadTime: p.LeadTime, Hold: in.Policy.hold(p), Reactive: s.reactive[i], Previous: s.previous[i],
 			Add: s.reactive[i], Keep: s.reactive[i], AddDemand: s.present, KeepDemand: s.present,
 		}
-		if len(in.Paths) > 0 {
+		if in.Paths != nil {
 			z.AddDemand = s.peak(in.Now.Add(p.LeadTime), in.Policy.Interval)
 			z.KeepDemand = s.peak(in.Now, p.LeadTime+z.Hold)
 			z.Add, z.Keep = s.instances(i, z.AddDemand), s.instances(i, z.KeepDemand)
@@ -69,36 +89,80 @@ func (s *sizer) size() {
 		if z.Previous >= 0 {
 			held = min(z.Previous, z.Keep)
 		}
-		s.sizing[i] = z
+		z.Warm = s.stock(p)
 		s.counts[i] = max(z.Add, held) // the reactive need is the last guard's
+		if z.Warm > 0 {
+			s.counts[i] = max(s.counts[i], s.reactive[i]+z.Warm)
+		}
+		s.sizing[i] = z
 	}
 }
 
-// peak returns the quantile of the largest demand from a time on for a span. Values hold for a whole step, so that the window is
-// widened to the grid on both sides.
+// peak returns the quantile of the largest demand from a time on for a span.
 func (s *sizer) peak(from time.Time, span time.Duration) float64 {
-	f := s.in.Forecast
-	first := int(from.Sub(f.Origin) / f.Step)
-	return forecast.Peak(s.in.Paths, first, f.StepAt(from.Add(span))).Quantile(s.in.Policy.Probability)
+	first, last := s.window(from, span)
+	switch {
+	case last < 1:
+		return s.present // the window ends before the next observation
+	case s.naive:
+		return max(s.present+s.in.Changes.peak(first, last).Quantile(s.probability), 0)
+	}
+	return s.in.Paths.peak(first, last).Quantile(s.probability)
 }
 
-// usable reports whether the paths are demands: a number that is not finite or is negative anywhere makes them no forecast at all, since
-// a quantile over the rest would be too low.
-func usable(in Input) bool {
-	if in.Forecast.Step <= 0 {
-		return false
+// window returns the steps of the forecast that a window covers. A value stands for its step, or for the one before where a query looks
+// back, so that a window on a grid as fine as the turns is widened to the grid on both sides. On a coarser one each value holds until the
+// next, since turns between two of them ask for the present demand.
+func (s *sizer) window(from time.Time, span time.Duration) (first, last int) {
+	f := s.in.Forecast
+	first, last = int(from.Sub(f.Origin)/f.Step), f.StepAt(from.Add(span))
+	if f.Step > s.in.Policy.Interval {
+		last = int(from.Add(span).Sub(f.Origin) / f.Step)
 	}
-	for _, path := range in.Paths {
-		for _, v := range path {
-			if !finite(v) {
-				return false
-			}
-		}
-		if len(path) == 0 {
-			return false
-		}
+	return first, last
+}
+
+// compare opens a window in which the forecast is compared with the naive one: that of the pool with the longest lead time.
+func (s *sizer) compare() {
+	if s.in.Paths == nil || s.in.Changes == nil {
+		return
 	}
-	return len(in.Paths) > 0
+	var lead time.Duration
+	for _, p := range s.in.Pools {
+		lead = max(lead, p.LeadTime)
+	}
+	p, f, open := s.in.Policy.Probability, s.in.Forecast, s.pace.Skill.Open
+	first, last := s.window(s.in.Now.Add(lead), s.in.Policy.Interval)
+	t := Trial{From: f.TimeAt(max(first, 1)), To: f.TimeAt(last), Peak: math.NaN()}
+	if last < 1 || len(open) > 0 && open[len(open)-1].To.Equal(t.To) && open[len(open)-1].From.Equal(t.From) {
+		return
+	}
+	t.Forecast = s.in.Paths.peak(first, last).Quantile(p)
+	t.Naive = max(s.in.Demand+s.in.Changes.peak(first, last).Quantile(p), 0)
+	s.pace.Skill.Open = append(slices.Clone(open), t)
+}
+
+// stock returns how many instances of a pool are to stand by, so that what the forecast claims within the time that another one takes
+// finds one.
+func (s *sizer) stock(p Pool) int {
+	if p.Stock.HitRate <= 0 || s.in.Paths == nil {
+		return 0
+	}
+	lead := p.Stock.LeadTime
+	if lead <= 0 {
+		lead = p.LeadTime
+	}
+	_, last := s.window(s.in.Now, lead+s.in.Policy.Interval)
+	last = min(max(last, 1), len(s.in.Paths.values[0]))
+	claims, err := ClaimsAhead(s.in.Paths.values, last, p.Capacity, int(math.Ceil(s.present/p.Capacity-roundOff)))
+	if err != nil {
+		return 0 // neither paths nor pools that are not sound come this far
+	}
+	n, err := claims.WarmStock(p.Stock.HitRate)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 func (s *sizer) instances(pool int, demand float64) int {

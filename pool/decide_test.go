@@ -37,7 +37,7 @@ func at(paths [][]float64, from, to int, v float64) [][]float64 {
 // input is a fleet of two pools of 10 units an instance, four fixed at most, lead time 4 minutes, one turn a minute, 160 of demand.
 func input(paths [][]float64) pool.Input {
 	in := pool.Input{
-		Fleet: "web", Now: noon, Demand: 160, DemandAt: noon, Paths: paths,
+		Fleet: "web", Now: noon, Demand: 160, DemandAt: noon, Paths: pool.NewPaths(paths),
 		Forecast: forecast.Forecast{Origin: noon, Step: time.Minute, Steps: make([]forecast.Distribution, 60)},
 		Pools: []pool.Pool{
 			{Name: "fixed", Class: pool.Fixed, Max: 4, Capacity: 10, LeadTime: 4 * time.Minute, Price: pool.Price{Hourly: 1}},
@@ -127,10 +127,10 @@ func TestGuards(t *testing.T) {
 	f(pool.GuardBudget, func(in *pool.Input) { in.Policy.Limits.HourlyCost = 1 }, 16)  // the reactive need whatever it costs
 	f(pool.GuardStepUp, func(in *pool.Input) { in.Policy.Limits.StepUp = 5 }, 21)
 	f(pool.GuardStepDown, func(in *pool.Input) {
-		in.Paths, in.Previous, in.Policy.Limits.StepDown = level(60, 160), previous(4, 30), 5
+		in.Paths, in.Previous, in.Policy.Limits.StepDown = pool.NewPaths(level(60, 160)), previous(4, 30), 5
 	}, 29)
 	f(pool.GuardStale, func(in *pool.Input) {
-		in.Paths, in.Previous, in.DemandAt = level(60, 160), previous(4, 30), noon.Add(-6*time.Minute)
+		in.Paths, in.Previous, in.DemandAt = pool.NewPaths(level(60, 160)), previous(4, 30), noon.Add(-6*time.Minute)
 	}, 34)
 	f(pool.GuardDecay, func(in *pool.Input) {
 		in.Paths, in.Previous, in.Policy.Limits.StepDown = nil, previous(4, 30), 3

@@ -18,6 +18,10 @@ func (s *sizer) guard() []Guard {
 	s.steps(&g)
 	s.floor(&g)
 	s.bounds(&g)
+	if s.naive {
+		n := sum(s.counts)
+		g.add(GuardSkill, "", n, n, "the forecast's score is %.2g times that of the last value with its usual changes, which is planned with", s.pace.Skill.ratio())
+	}
 	if s.in.Policy.Killed {
 		g.add(GuardKillSwitch, "", sum(s.counts), sum(s.reactive), "the kill switch is on: doors answer with the reactive need")
 	}
@@ -65,16 +69,21 @@ func (s *sizer) budget(g *guards) {
 	if limit <= 0 {
 		return
 	}
+	all := supplies(s.in.Pools)
 	order := fillOrder(s.in.Pools)
 	slices.Reverse(order)
 	for _, i := range order {
-		price := s.in.Pools[i].Price.Hourly
-		over := planOf(s.in.Pools, s.counts, 0).HourlyCost - limit
-		if over <= roundOff*limit || price <= 0 {
-			continue
+		over := planOf(s.in.Pools, s.counts, 0).HourlyCost - limit*(1+roundOff)
+		if over <= 0 {
+			return
 		}
-		give := int((over-roundOff*limit)/price) + 1
-		s.lower(g, GuardBudget, i, max(s.counts[i]-give, min(s.reactive[i], s.counts[i])), "the plan may cost at most %g an hour", limit)
+		n, least := s.counts[i], min(s.reactive[i], s.counts[i])
+		for n > least && all[i].cost(s.counts[i])-all[i].cost(n) < over {
+			n--
+		}
+		if all[i].cost(n) < all[i].cost(s.counts[i]) {
+			s.lower(g, GuardBudget, i, n, "the plan may cost at most %g an hour", limit)
+		}
 	}
 }
 
@@ -87,7 +96,7 @@ func (s *sizer) hold(g *guards) {
 		case n < 0:
 		case s.in.stale():
 			s.raise(g, GuardStale, i, n, "the last observation is %s old: nothing shrinks", age)
-		case len(s.in.Paths) == 0:
+		case s.in.Paths == nil:
 			next := n - max(s.in.Policy.Limits.StepDown, 1)
 			s.raise(g, GuardDecay, i, max(next, s.reactive[i]), "no usable forecast: the plan decays to the reactive need")
 		}
@@ -121,11 +130,10 @@ func (s *sizer) floor(g *guards) {
 // where it changes no count, since fill never exceeds a maximum.
 func (s *sizer) bounds(g *guards) {
 	full := true
-	for i, p := range s.in.Pools {
-		if p.Max > 0 {
-			s.lower(g, GuardMaximum, i, p.Max, "the pool has at most %d instances", p.Max)
-		}
-		full = full && p.Max > 0 && s.counts[i] == p.Max
+	for i, supply := range supplies(s.in.Pools) {
+		most := supply.most()
+		s.lower(g, GuardMaximum, i, most, "the pool has at most %d instances", most)
+		full = full && s.counts[i] == most
 	}
 	if _, unmet := fill(s.in.Pools, s.target); full && unmet > 0 {
 		n := sum(s.counts)

@@ -25,6 +25,9 @@ type Policy struct {
 	Killed bool
 	// Probability is that with which the demand is to be met: the one knob for risk.
 	Probability float64
+	// Paced lets the probability be met over time: windows are then sized with one that follows from how often the plans were enough.
+	// Without it each window is sized with Probability.
+	Paced bool
 	// Interval is the time between turns; Validity that for which a decision may be used.
 	Interval, Validity time.Duration
 	// StaleAfter is the age from which an observation is no longer taken for the present demand. From then on no pool shrinks, and
@@ -43,14 +46,23 @@ type Input struct {
 	// Demand is the latest observation that is not missing, made at DemandAt. Pending is work that waits beside it, 0 for none.
 	Demand, Pending float64
 	DemandAt        time.Time
-	// Forecast and Paths are what comes after Forecast.Origin; Paths[i][h-1] is step h of sample path i. No paths mean that there is no
+	// Observed is the latest observation on the grid of the forecast, made at ObservedAt: that which the forecast is compared with.
+	Observed   float64
+	ObservedAt time.Time
+	// Forecast and Paths are what comes after Forecast.Origin. No paths mean that there is no
 	// usable forecast: the previous plan then decays to the reactive need.
 	Forecast forecast.Forecast
-	Paths    [][]float64
-	Pools    []Pool
+	Paths    *Paths
+	// Changes are the naive forecast on the same grid, which takes the place of Paths while these are not better; nil where there is none.
+	Changes *Changes
+	Pools   []Pool
 	// Previous is the plan of the turn before, nil where that is not known, as after a restart without a record.
 	Previous []Target
-	Policy   Policy
+	// Pace is that of the decision before, its zero value where that is not known.
+	Pace   Pace
+	Policy Policy
+	// Lean leaves out of the decision what is only shown: Peaks.
+	Lean bool
 }
 
 // ErrNoDemand says that no decision can be made since no observation of the demand is fresh enough. What it is wrapped in says since
@@ -75,17 +87,10 @@ func (in Input) validate() error {
 		return fmt.Errorf("decide %s: %w: the last is of %s, %s ago", in.Fleet, ErrNoDemand,
 			in.DemandAt.UTC().Format(time.RFC3339), age.Round(time.Second))
 	}
-	for _, p := range in.Pools {
-		if !p.sound() {
-			return fmt.Errorf("decide %s: pool %s: capacity %v, min %d, max %d make no pool", in.Fleet, p.Name, p.Capacity, p.Min, p.Max)
-		}
+	if err := ValidatePools(in.Pools); err != nil {
+		return fmt.Errorf("decide %s: %w", in.Fleet, err)
 	}
 	return nil
-}
-
-// sound reports whether instances of p can serve anything.
-func (p Pool) sound() bool {
-	return p.Capacity > 0 && !math.IsInf(p.Capacity, 0) && p.Min >= 0 && (p.Max == 0 || p.Max >= p.Min)
 }
 
 // finite reports whether v can be a demand; NaN cannot.

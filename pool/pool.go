@@ -54,6 +54,11 @@ type Pool struct {
 	Stock WarmPolicy
 	// Burst describes burstable instances.
 	Burst Burst
+	// Share is the part of the demand, in (0, 1], that an operator gives the pool whatever it costs; 0 for none. Either all pools of a fleet
+	// have one, and they add up to 1, or none has.
+	Share float64
+	// Risk says what interruptions of the pool's instances are guarded with.
+	Risk Risk
 }
 
 // Target is the number of instances that one pool should have: Instances in all, of which Warm stand by beside those that serve.
@@ -132,13 +137,15 @@ const (
 	GuardStepDown   = "step_down"      // I3
 	GuardStale      = "stale"          // I4
 	GuardDecay      = "decay"          // I4
+	GuardSkill      = "skill"          // I5
 	GuardKillSwitch = "kill_switch"    // I7
 )
 
 // GuardNames returns every guard's name.
 func GuardNames() []string {
 	return []string{
-		GuardReactive, GuardMaximum, GuardLift, GuardBudget, GuardStepUp, GuardStepDown, GuardStale, GuardDecay, GuardKillSwitch,
+		GuardReactive, GuardMaximum, GuardLift, GuardBudget, GuardStepUp, GuardStepDown, GuardStale, GuardDecay, GuardSkill,
+		GuardKillSwitch,
 	}
 }
 
@@ -156,10 +163,13 @@ type Decision struct {
 	// Demand is the observation that the reactive need follows, made at DemandAt, with Pending queued work beside it.
 	Demand, Pending float64
 	DemandAt        time.Time
-	// Probability is that with which the demand is to be met.
-	Probability float64
-	Reactive    Plan
-	Plan        Plan
+	// Probability is that with which the demand is to be met, and Working that with which the windows of this turn are sized so that it is,
+	// over time.
+	Probability, Working float64
+	// Pace is handed to the next decision.
+	Pace     Pace
+	Reactive Plan
+	Plan     Plan
 	// Sizing says, pool by pool, where Plan comes from before the guards.
 	Sizing []Sizing
 	Guards []Guard
@@ -177,6 +187,8 @@ type Sizing struct {
 	// Add and Keep are the instances these need, Reactive those that the present demand needs, and Previous what was decided in the
 	// turn before, -1 where that is unknown.
 	Add, Keep, Reactive, Previous int
+	// Warm is how many are to stand by beside those of the reactive need.
+	Warm int
 }
 
 // Acting reports whether doors are given what the forecast says: in mode act, without the kill switch.

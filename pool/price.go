@@ -23,6 +23,15 @@ type Commitment struct {
 	Instances int
 }
 
+// Risk says what interruptions are guarded with. It is the fleet's, alike in all its pools.
+type Risk struct {
+	// Probability is that with which enough interruptible instances are to be left at the end of a lead time; 0 for no more instances than
+	// the demand needs.
+	Probability float64
+	// Shortage is the price of one unit of the demand that is not served for an hour, 0 for none.
+	Shortage float64
+}
+
 // Shape is what one job asks for, or what one instance offers: cores, bytes of memory, and devices. A dimension that is 0 in every offer
 // does not count.
 type Shape struct{ CPU, Memory, GPU float64 }

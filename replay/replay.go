@@ -26,14 +26,16 @@ type Load struct {
 
 // Site is what a fleet runs on.
 type Site struct {
-	// Pools are as configured. What serves is their Capacity, Min, Max, LeadTime, which is the boot time, and Price.
+	// Pools are as configured. What serves is their Capacity, Min, Max, LeadTime, which is the boot time, Price and Domain: a pool without
+	// a domain loses its instances one by one, and the pools of one domain lose all that is ready at once.
 	Pools    []pool.Pool
 	Actuator Actuator
 	// BootSpread is the standard deviation of the boot time over its mean, 0 for a constant one; lognormal.
 	BootSpread float64
 	// MinimumBill is the least time that a started instance is paid for.
 	MinimumBill time.Duration
-	// Backlog carries what is not served over to the next minute; without it, it is lost. Retries is what of it comes back.
+	// Backlog carries what is not served over to the next minute; without it, it is lost. Retries is the share of it that comes back, from 0,
+	// which counts as 1, to 1.
 	Backlog bool
 	Retries float64
 	// Seed is that of boot times and interruptions.
@@ -43,14 +45,15 @@ type Site struct {
 // Actuator is what lies between a wish and an instance: the horizontal pod autoscaler's arithmetic and the node autoscaler's patience.
 type Actuator struct {
 	Name string
-	// Tolerance is the change, as a share of the present number, that the pod autoscaler ignores.
+	// Tolerance is the change, as a share of the present number, that the pod autoscaler ignores, that share included.
 	Tolerance float64
-	// DownWindow is the pod autoscaler's stabilisation window for scaling down.
+	// DownWindow is the pod autoscaler's stabilisation window for scaling down: the highest recommendation in it counts.
 	DownWindow time.Duration
-	// UpPods and UpPercent bound what one UpPeriod adds, the larger of both; zero for no bound.
+	// UpPods and UpPercent bound what one UpPeriod adds, the larger of both; both zero for no bound.
 	UpPods, UpPercent int
 	UpPeriod          time.Duration
-	// Scan is the time between two looks of the node autoscaler, and Unneeded for how long an instance must have been idle to be stopped.
+	// Scan is the time between two looks of the node autoscaler, a tick of 15 seconds at least, and Unneeded for how long an instance must
+	// have been idle to be stopped.
 	Scan, Unneeded time.Duration
 }
 
@@ -95,16 +98,18 @@ type Planner interface {
 type Outcome struct {
 	// Minutes is how many minutes were scored; Violations how many of them had any shortage, and WorstRun the longest run of these.
 	Minutes, Violations, WorstRun int
-	// Offered and Unmet are load in unit-minutes; Excess is capacity that stood ready and was not used.
+	// Offered and Unmet are load in unit-minutes, with a backlog unmet in every minute in which it waits; Excess is capacity that stood ready
+	// and was not used.
 	Offered, Unmet, Excess float64
-	// InstanceHours counts every instance from its start on, boot included, in instances of the first pool: one of another pool counts as
-	// its capacity over that of the first. Money is at the pools' prices.
+	// InstanceHours counts every instance from its start on, boot and minimum bill included, in instances of the first pool: one of another
+	// pool counts as its capacity over that of the first. Money is at the pools' prices, what is committed and what interruptions made to
+	// be done again included.
 	InstanceHours, Money float64
 	Starts, Interrupted  int
-	// Worst is the share of violation minutes on the worst day, which began at WorstDay.
+	// Worst is the share of violation minutes on the worst day, in UTC, which began at WorstDay.
 	Worst    float64
 	WorstDay time.Time
-	// Days holds the share of violation minutes and the instance-hours of each day.
+	// Days holds the share of violation minutes, the instance-hours and the unmet load of each day.
 	Days []Day
 }
 

@@ -30,8 +30,12 @@ func checks() config.Checks {
 func fleetOptions(c *config.Config, f config.Fleet) (loop.FleetOptions, error) {
 	o := loop.FleetOptions{
 		Name: f.Name, Query: string(f.Demand.Query), Unit: series.Unit(f.Demand.Unit), Step: time.Duration(f.Demand.Step),
-		Pending: string(f.Demand.Pending), History: time.Duration(c.History), Horizons: durations(c.Horizons),
-		Probabilities: c.Probabilities, Policy: policyOf(c, f.Policy),
+		Pending: string(f.Demand.Pending), Saturated: string(f.Demand.Saturated), Shapes: string(f.Demand.Shapes), History: time.Duration(c.History), Horizons: durations(c.Horizons),
+		Probabilities: c.Probabilities, Policy: policyOf(c, f.Policy), Migration: migrationOf(f.Policy.Migration),
+	}
+	if f.Policy.Cost != nil {
+		o.Shortage = f.Policy.Cost.Shortage
+		o.Policy.Probability = assumedProbability
 	}
 	for _, expr := range f.Exclude {
 		o.Exclude = append(o.Exclude, string(expr))
@@ -95,14 +99,55 @@ func policyOf(c *config.Config, p config.Policy) pool.Policy {
 	}
 }
 
+// assumedProbability is that with which the demand is met while no price is known that it follows from.
+const assumedProbability = 0.99
+
+func migrationOf(m config.Migration) *loop.Migration {
+	if !m.Enabled {
+		return nil
+	}
+	return &loop.Migration{
+		Policy: pool.MovePolicy{Margin: m.Margin, Cooldown: time.Duration(m.CoolDown), PerHour: m.Budget},
+		Drain:  time.Duration(m.Drain), Disruption: m.Disruption,
+	}
+}
+
 func poolSpec(p config.Pool) loop.PoolSpec {
-	return loop.PoolSpec{
+	s := loop.PoolSpec{
 		Pool: pool.Pool{
 			Name: p.Name, Class: pool.Class(p.Class), Min: p.Min, Max: p.Max, Capacity: p.Capacity,
-			LeadTime: time.Duration(p.LeadTime.Default), Price: pool.Price{Hourly: p.Price.Hourly},
+			LeadTime: time.Duration(p.LeadTime.Default), Price: priceOf(p.Price), Share: p.Share, Domain: p.Domain, Shape: shapeOf(p.Shape),
 		},
-		LeadTimeQuery: string(p.LeadTime.Query), InstancesQuery: string(p.Instances),
+		LeadTimeQuery: string(p.LeadTime.Query), Learn: p.LeadTime.Learn, PriceQuery: string(p.Price.Query),
+		InstancesQuery: string(p.Instances), WarmQuery: string(p.WarmInstances), WarmingQuery: string(p.WarmingInstances),
 	}
+	for _, t := range p.Types {
+		s.Types = append(s.Types, pool.Type{Name: t.Name, Capacity: t.Capacity, Max: t.Max, Shape: shapeOf(t.Shape), Price: priceOf(t.Price)})
+		s.TypePriceQueries = append(s.TypePriceQueries, string(t.Price.Query))
+	}
+	if w := p.Warm; w != nil {
+		s.Stock = pool.WarmPolicy{HitRate: w.HitRate, LeadTime: time.Duration(w.LeadTime)}
+	}
+	if b := p.Burst; b != nil {
+		s.Burst = pool.Burst{Baseline: b.Baseline, MaxCredits: b.MaxCredits, Credits: math.NaN()}
+		s.CreditsQuery = string(b.Credits)
+	}
+	return s
+}
+
+func priceOf(p config.Price) pool.Price {
+	out := pool.Price{Hourly: p.Hourly, InterruptionsPerHour: p.InterruptionsPerHour, Restart: time.Duration(p.Restart)}
+	if c := p.Commitment; c != nil {
+		out.Commitment = pool.Commitment{Ratio: c.Ratio, Instances: c.Instances}
+	}
+	return out
+}
+
+func shapeOf(s *config.Shape) pool.Shape {
+	if s == nil {
+		return pool.Shape{}
+	}
+	return pool.Shape{CPU: s.CPU, Memory: float64(s.Memory), GPU: s.GPU}
 }
 
 func poolSpecs(c *config.Config) map[string][]loop.PoolSpec {

@@ -25,6 +25,9 @@ func checkCommand(check *kingpin.CmdClause) command {
 				acting++
 			}
 		}
+		for _, hint := range c.Hints() {
+			fmt.Fprintln(stdout, "hint:", hint)
+		}
 		fmt.Fprintf(stdout, "%s is valid: %d fleets (%d of them act) with %d pools\n", *file, len(c.Fleets), acting, pools)
 		return nil
 	}

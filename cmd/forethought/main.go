@@ -69,6 +69,8 @@ func newCommandLine() (*kingpin.Application, map[string]command) {
 		"demo":         demoCommand(app.Command("demo", "Run a generated organisation, or a real trace, end to end on this machine."), logs),
 		"check config": checkCommand(app.Command("check", "Check files without running anything.")),
 		"forecast":     forecastCommand(app.Command("forecast", "Forecast every series of a CSV file.")),
+		"replay": replayCommand(app.Command("replay", "Say what would have happened on a history: every decision, what it would have cost and missed, "+
+			"and what other policies would have."), logs),
 		"backtest": backtestCommand(app.Command("backtest", "Say how good each method would have been on a history: forecasts from the past, "+
 			"scored against what came."), logs),
 		"explain": explainCommand(app.Command("explain", "Say why a running forethought wants what it wants.")),

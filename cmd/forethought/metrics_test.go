@@ -20,6 +20,13 @@ var (
 	inBackticks = regexp.MustCompile("`([a-z_]+)`")
 )
 
+// elsewhere are metrics of what the demo's fleets do not have: several types, a warm stock, commitments, moves. The tests of package
+// exporter hold them to METRICS.md.
+var elsewhere = []string{
+	"forethought_pool_type_instances_desired", "forethought_pool_warm_instances_desired", "forethought_plan_moves",
+	"forethought_plan_on_demand_hourly_cost",
+}
+
 // TestMetricsDoc compares METRICS.md with what a whole process exports: names, types, labels and help, in both directions.
 func TestMetricsDoc(t *testing.T) {
 	data, err := os.ReadFile("../../METRICS.md")
@@ -42,7 +49,7 @@ func TestMetricsDoc(t *testing.T) {
 		}
 	}
 	for name := range documented {
-		if exported[name] == nil {
+		if exported[name] == nil && !slices.Contains(elsewhere, name) {
 			t.Errorf("METRICS.md lists %s, which the program does not export", name)
 		}
 	}

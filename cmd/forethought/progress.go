@@ -43,13 +43,26 @@ func (p *progress) add() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.done++
+	p.show()
+}
+
+// set says how many of how many are done.
+func (p *progress) set(done, total int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done, p.total = done, total
+	p.show()
+}
+
+// show draws what is done.
+func (p *progress) show() {
 	switch {
 	case p.bar && (p.done == p.total || p.now().Sub(p.drawn) >= 100*time.Millisecond):
 		p.drawn = p.now()
 		const width = 30
 		filled := width * p.done / max(p.total, 1)
 		fmt.Fprintf(p.w, "\r%s [%s%s] %d of %d%s\x1b[K", p.what, strings.Repeat("#", filled), strings.Repeat("-", width-filled), p.done, p.total, p.left())
-	case !p.bar && p.lines && (p.done == p.total || p.done*20/p.total != (p.done-1)*20/p.total):
+	case !p.bar && p.lines && (p.done == p.total || p.done*20/max(p.total, 1) != (p.done-1)*20/max(p.total, 1)):
 		fmt.Fprintf(p.w, "%s %d of %d\n", p.what, p.done, p.total)
 	}
 }

@@ -1,0 +1,173 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/forethought-autoscaler/forethought/series"
+)
+
+// believed is how many times the configured lead time a measured one is believed: a forecast must reach as far as it implies.
+const believed = 4
+
+// MaxLeadTime is the longest lead time that is believed: the configured one, or where it is measured four times that.
+func (s PoolSpec) MaxLeadTime() time.Duration {
+	if s.LeadTimeQuery == "" && !s.Learn {
+		return s.LeadTime
+	}
+	return believed * s.LeadTime
+}
+
+func (c *Configured) leadTime(ctx context.Context, fleet string, spec PoolSpec, at time.Time) time.Duration {
+	switch {
+	case spec.LeadTimeQuery != "":
+		return c.readLead(ctx, fleet, spec, at)
+	case spec.Learn:
+		return c.learnLead(ctx, fleet, spec, at)
+	}
+	return spec.LeadTime
+}
+
+// readLead asks for the lead time.
+func (c *Configured) readLead(ctx context.Context, fleet string, spec PoolSpec, at time.Time) time.Duration {
+	v, err := instant(ctx, c.source, spec.LeadTimeQuery, at)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	key := fleet + "/" + spec.Name
+	if err == nil && v >= 0 {
+		c.leads[key] = min(time.Duration(min(v, math.MaxInt32)*float64(time.Second)), spec.MaxLeadTime())
+	}
+	if known, ok := c.leads[key]; ok {
+		return known
+	}
+	return spec.LeadTime
+}
+
+const (
+	// leadSpan is how far back increases are looked for, and leadStep the grid: as many points as one request yields.
+	leadSpan = 72 * time.Hour
+	leadStep = 30 * time.Second
+	// leadEvery is the time between two looks. They are at its whole multiples, so that all replicas find the same.
+	leadEvery = time.Hour
+	// leadLeast is how many instances must have been waited for, and leadMost how many of the latest count.
+	leadLeast, leadMost = 10, 100
+	// leadProbability is that with which an instance serves by the end of the lead time.
+	leadProbability = 0.95
+)
+
+// learntLead is what was learnt of a lead time.
+type learntLead struct {
+	at    time.Time     // the whole multiple of leadEvery up to which it was looked
+	retry time.Time     // before which a look that failed is not repeated
+	lead  time.Duration // 0 where too few instances were waited for
+}
+
+// learnLead returns the lead time that the history of the last days says, the configured one where it says too little. It follows from the
+// history alone, so that a process that has just begun has the lead time of one that has run for weeks.
+func (c *Configured) learnLead(ctx context.Context, fleet string, spec PoolSpec, at time.Time) time.Duration {
+	key, due := fleet+"/"+spec.Name, series.Align(at, leadEvery)
+	c.mu.Lock()
+	known := c.learnt[key]
+	c.mu.Unlock()
+	if known.at.Before(due) && !at.Before(known.retry) {
+		known = c.lookBack(ctx, fleet, spec, due, known, at)
+		c.mu.Lock()
+		c.learnt[key] = known
+		c.mu.Unlock()
+	}
+	if known.lead > 0 {
+		return min(known.lead, spec.MaxLeadTime())
+	}
+	return spec.LeadTime
+}
+
+// lookBack learns from what was there up to a time. Where that can't be read, what was known stays.
+func (c *Configured) lookBack(ctx context.Context, fleet string, spec PoolSpec, due time.Time, known learntLead, at time.Time) learntLead {
+	asked, err := c.past(ctx, fmt.Sprintf("max(forethought_pool_instances_desired{fleet=%q,pool=%q})", fleet, spec.Name), due)
+	var ready series.Series
+	if err == nil {
+		ready, err = c.past(ctx, spec.InstancesQuery, due)
+	}
+	if err == nil && spec.WarmingQuery != "" {
+		var warming series.Series
+		warming, err = c.past(ctx, spec.WarmingQuery, due)
+		for i := range min(len(ready.Values), len(warming.Values)) {
+			ready.Values[i] -= warming.Values[i]
+		}
+	}
+	if err != nil {
+		known.retry = at.Add(10 * time.Minute)
+		return known
+	}
+	return learntLead{at: due, lead: leadOf(waits(asked.Values, ready.Values))}
+}
+
+// past reads the last days of one series; it is without points where there is none.
+func (c *Configured) past(ctx context.Context, expr string, end time.Time) (series.Series, error) {
+	y, err := series.One(ctx, c.source, series.Query{Expr: expr, Start: end.Add(-leadSpan), End: end, Step: leadStep})
+	if errors.Is(err, series.ErrNoSeries) || errors.Is(err, series.ErrOnlyMissing) {
+		return series.Series{}, nil
+	}
+	return y, err
+}
+
+// waiting is instances that were asked for and are not ready: those after the first from, up to the first to.
+type waiting struct{ from, to, since int }
+
+// waits returns for how many grid points each instance was waited for, in the order in which they became ready: from the point at which
+// more were asked for than had been, and than were ready, until as many were ready. Who was asked for first is ready first. An instance
+// that is no longer asked for before it is ready does not count, nor does one that replaces a lost one, which nobody asked for. Points at
+// which either number is missing are left out.
+func waits(asked, ready []float64) []int {
+	var out []int
+	var queue []waiting
+	before := -1
+	for i := range min(len(asked), len(ready)) {
+		if !(asked[i] >= 0) || !(ready[i] >= 0) {
+			continue
+		}
+		want, there := int(math.Round(min(asked[i], math.MaxInt32))), int(math.Round(min(ready[i], math.MaxInt32)))
+		if from := max(before, there); before >= 0 && want > from {
+			queue = append(queue, waiting{from, want, i})
+		}
+		queue = withdraw(queue, want)
+		before = want
+		for len(queue) > 0 && queue[0].from < there {
+			came := min(queue[0].to, there)
+			for range min(came-queue[0].from, leadMost) {
+				out = append(out, i-queue[0].since)
+			}
+			if queue[0].from = came; came == queue[0].to {
+				queue = queue[1:]
+			}
+		}
+	}
+	return out
+}
+
+// withdraw leaves out the instances that are not asked for any more, the last ones first.
+func withdraw(queue []waiting, want int) []waiting {
+	for n := len(queue); n > 0 && queue[n-1].to > want; n-- {
+		if queue[n-1].from < want {
+			queue[n-1].to = want
+			break
+		}
+		queue = queue[:n-1]
+	}
+	return queue
+}
+
+// leadOf returns the order statistic at leadProbability of the latest waits, 0 where they are too few.
+func leadOf(waits []int) time.Duration {
+	if len(waits) < leadLeast {
+		return 0
+	}
+	latest := slices.Clone(waits[max(len(waits)-leadMost, 0):])
+	slices.Sort(latest)
+	n := int(math.Ceil(leadProbability * float64(len(latest))))
+	return max(time.Duration(latest[n-1]), 1) * leadStep
+}
