@@ -49,6 +49,7 @@ func (c *Calendar) setDefaults() { c.TimeZone = "UTC" }
 func (p *Policy) setDefaults() {
 	p.Mode = "shadow"
 	p.Probability = 0.99
+	p.Paced = true
 	p.StaleAfter = minutes(5)
 	p.Hold = minutes(30)
 }

@@ -89,7 +89,7 @@ func TestTypeErrors(t *testing.T) {
 	f("    lead_time", "soon", `fleets[0].pools[0].lead_time: "soon" is not allowed; allowed: a duration such as 4m, or a mapping with the keys query, learn, default`)
 	f("  policy", "{kill: maybe}", `fleets[0].policy.kill: "maybe" is not allowed; allowed: true or false`)
 	f("  policy", "{mode: auto}", `fleets[0].policy.mode: unknown mode "auto"; allowed: shadow, act`)
-	f("  policy", "5", `fleets[0].policy: "5" is not allowed; allowed: a mapping with the keys mode, kill, probability, cost, stale_after, hold, churn, linger, limits, migration`)
+	f("  policy", "5", `fleets[0].policy: "5" is not allowed; allowed: a mapping with the keys mode, kill, probability, paced, cost, stale_after, hold, churn, linger, limits, migration`)
 	// A wrong value below an alias is reported where it stands, under the key that uses it.
 	wantErrors(t, minimal+"  policy: &p\n    hold: 1x\n- name: b\n  demand: {query: up, unit: cores}\n  pools: [{name: x, class: fixed, capacity: 1}]\n  policy: *p\n",
 		`f.yml:12: fleets[0].policy.hold: "1x" is not allowed; allowed: a duration such as 30s, 5m or 28d`,

@@ -137,7 +137,7 @@ func TestDefaults(t *testing.T) {
 	f("validity", time.Duration(c.Validity), 5*time.Minute)
 	f("step", c.Fleets[0].Demand.Step, c.Interval)
 	f("policy", c.Fleets[0].Policy, Policy{
-		Mode: "shadow", Probability: 0.99, StaleAfter: minutes(5), Hold: minutes(30),
+		Mode: "shadow", Probability: 0.99, Paced: true, StaleAfter: minutes(5), Hold: minutes(30),
 		Limits:    Limits{Lift: 3, StepUp: 20, StepDown: 5},
 		Migration: Migration{Margin: 0.5, Budget: 10, CoolDown: minutes(30), Drain: minutes(2)},
 	})

@@ -118,7 +118,8 @@ type Demand struct {
 	// time on earlier days counts as missing for learning, so that it never pulls the forecast down.
 	Saturated Expr `yaml:"saturated,omitempty"`
 	// Shapes yields how many jobs of each shape there are, as one series a shape whose labels cpu, memory and gpu say what one job
-	// asks for: cores, bytes or a size such as 64GiB, and devices. A label that is absent is 0.
+	// asks for: cores, bytes or a size such as 64GiB, and devices. A label that is absent is 0. What an instance of a pool with a shape
+	// serves then follows from the jobs of the last whole hour.
 	Shapes Expr `yaml:"shapes,omitempty"`
 }
 
@@ -142,6 +143,9 @@ type Policy struct {
 	Kill bool `yaml:"kill"`
 	// Probability is that with which the demand is to be met: the one knob for risk, 0.005 to 0.999.
 	Probability float64 `yaml:"probability,omitempty"`
+	// Paced lets the probability be met over time: windows are sized with one that follows from how often the plans were enough. Without
+	// it each window is sized with probability.
+	Paced bool `yaml:"paced"`
 	// Cost is what the probability follows from where it is not given: at most one of probability and cost may be present.
 	Cost *Cost `yaml:"cost,omitempty"`
 	// StaleAfter is the age from which an observation is no longer the present demand; nothing shrinks from then on. It is at
@@ -169,7 +173,8 @@ type Cost struct {
 }
 
 // Migration says when a move of instances between pools is worth proposing. A move is a proposal for a person or a program; it changes no
-// number that autoscalers are told.
+// number that autoscalers are told. It stands while it is worth it, and counts as made when it stands no more. Only instances that are
+// known to be warm are moved, so the pools need warm_instances and warming_instances, and equal shapes or types.
 type Migration struct {
 	// Enabled lets the plan propose moves.
 	Enabled bool `yaml:"enabled"`

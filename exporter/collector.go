@@ -58,6 +58,8 @@ func NewCollector(board pool.Board, now func() time.Time) prometheus.Collector {
 		probability: gauge("plan_probability",
 			"Probability that the plan is sized with, so that over time the demand is met with the one that is asked for."),
 		unmet: gauge("plan_unmet_ratio", "Share of the demand planned for that the bounds of the pools leave unserved."),
+		workload: gauge("fleet_workload_info",
+			"1 for what kind of workload the fleet has: how its demand goes over time, and what an instance runs out of first.", "pattern", "bound"),
 		state: gauge("fleet_state", "1 for the state that the fleet is in and 0 for every other.", "state"),
 		mode:  gauge("fleet_mode_info", "1 for the mode of the fleet.", "mode"),
 	}
@@ -73,14 +75,14 @@ type collector struct {
 	leadTime, validUntil, cost, unmet     *prometheus.Desc
 	price, warm, types                    *prometheus.Desc
 	onDemand, moves, probability          *prometheus.Desc
-	state, mode                           *prometheus.Desc
+	workload, state, mode                 *prometheus.Desc
 }
 
 // Describe sends the description of every metric.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		c.demand, c.forecast, c.peak, c.forNow, c.skill, c.coverage, c.method, c.origin, c.instances, c.desired, c.planned, c.reactive,
-		c.leadTime, c.price, c.warm, c.types, c.validUntil, c.cost, c.onDemand, c.moves, c.probability, c.unmet, c.state, c.mode,
+		c.leadTime, c.price, c.warm, c.types, c.validUntil, c.cost, c.onDemand, c.moves, c.probability, c.unmet, c.workload, c.state, c.mode,
 	} {
 		ch <- d
 	}
@@ -132,6 +134,10 @@ func (c *collector) fleet(o sink, s pool.Snapshot) {
 	if !s.Decision.At.IsZero() {
 		o.put(c.validUntil, seconds(s.Decision.ValidUntil))
 	}
+	if s.Workload.IsKnown() {
+		pattern, bound := workloadNames(s.Workload)
+		o.put(c.workload, 1, pattern, bound)
+	}
 }
 
 func (c *collector) pools(o sink, s pool.Snapshot) {
@@ -144,9 +150,7 @@ func (c *collector) pools(o sink, s pool.Snapshot) {
 			o.put(c.instances, float64(p.Warm), p.Name, string(p.Class), "warm")
 		}
 		o.put(c.leadTime, p.LeadTime.Seconds(), p.Name)
-		if p.Price.Hourly > 0 {
-			o.put(c.price, p.Price.Hourly, p.Name)
-		}
+		o.put(c.price, hourlyPrice(p), p.Name)
 	}
 }
 

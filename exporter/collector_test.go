@@ -75,7 +75,7 @@ func TestMetricsWithoutDecision(t *testing.T) {
 	}
 	f(pool.Snapshot{}, "fleet_state")
 	f(starting(), "fleet_state")
-	f(expired(), "decision_valid_until_timestamp_seconds", "fleet_state", "forecast_coverage_ratio", "forecast_method_info",
+	f(expired(), "decision_valid_until_timestamp_seconds", "fleet_state", "fleet_workload_info", "forecast_coverage_ratio", "forecast_method_info",
 		"forecast_skill_ratio", "pool_instances", "pool_lead_time_seconds", "pool_price_hourly")
 }
 

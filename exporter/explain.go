@@ -21,9 +21,12 @@ func Explain(s pool.Snapshot, now time.Time) []string {
 		lines = append(lines, stateLine(s))
 	}
 	lines = append(lines, demandLine(s, now))
+	if s.Workload.IsKnown() {
+		lines = append(lines, workloadLine(s.Workload))
+	}
 	lines = append(lines, forecastLines(s, now)...)
 	if isPaced(d) {
-		lines = append(lines, fmt.Sprintf("The windows below are sized with probability %s, so that over time the demand is met with probability %s.",
+		lines = append(lines, fmt.Sprintf("The windows below are sized with %s so that %s of the minutes are met over time.",
 			workingText(d), probabilityText(d.Probability)))
 	}
 	for _, t := range d.Plan.Targets {
@@ -33,7 +36,7 @@ func Explain(s pool.Snapshot, now time.Time) []string {
 	}
 	lines = append(lines, guardLines(d.Guards)...)
 	lines = append(lines, compositionLines(s)...)
-	lines = append(lines, moveLines(d.Plan.Moves)...)
+	lines = append(lines, moveLines(d.Plan)...)
 	lines = append(lines, resultLine(s), modeLine(d))
 	return append(lines, validLine(d, now))
 }
@@ -137,7 +140,11 @@ func sizingLines(s pool.Snapshot, z pool.Sizing) []string {
 	p, prob := poolNamed(s, z.Pool), workingText(s.Decision)
 	head := "Pool " + z.Pool
 	if p.Capacity > 0 {
-		head += fmt.Sprintf(" (%s, %s an instance)", p.Class, amount(p.Capacity, s.Unit))
+		kind := "an instance"
+		if len(p.Types) > 0 {
+			kind = "an ordinary instance"
+		}
+		head += fmt.Sprintf(" (%s, %s %s)", p.Class, amount(p.Capacity, s.Unit), kind)
 	}
 	if len(s.Decision.Forecast.Steps) == 0 {
 		return []string{fmt.Sprintf("%s: the present demand needs %d of it.", head, z.Reactive)}
@@ -153,8 +160,12 @@ func sizingLines(s pool.Snapshot, z pool.Sizing) []string {
 	if z.Previous < 0 {
 		kept = fmt.Sprintf("keep %d", z.Keep)
 	}
-	return []string{add, keep, fmt.Sprintf("  The present demand needs %d of it (reactive). So it wants max(add %d, %s, reactive %d) = %d.",
-		z.Reactive, z.Add, kept, z.Reactive, max(z.Add, held(z), z.Reactive))}
+	needs, reactive := fmt.Sprintf("  The present demand needs %d of it (reactive).", z.Reactive), fmt.Sprintf("reactive %d", z.Reactive)
+	if z.Warm > 0 {
+		needs += fmt.Sprintf(" Beside these it wants %d to stand by (warm).", z.Warm)
+		reactive += fmt.Sprintf(" + warm %d", z.Warm)
+	}
+	return []string{add, keep, fmt.Sprintf("%s So it wants max(add %d, %s, %s) = %d.", needs, z.Add, kept, reactive, wanted(z))}
 }
 
 func guardLines(guards []pool.Guard) []string {
@@ -186,16 +197,6 @@ func compositionLines(s pool.Snapshot) []string {
 		if len(parts) > 0 {
 			lines = append(lines, fmt.Sprintf("Pool %s in the plan: %s.", t.Pool, strings.Join(parts, "; ")))
 		}
-	}
-	return lines
-}
-
-// moveLines say which moves the plan proposes, and why.
-func moveLines(moves []pool.Move) []string {
-	lines := make([]string, 0, len(moves))
-	for _, m := range moves {
-		lines = append(lines, fmt.Sprintf("Proposed move of %s from %s to %s, which saves %s and costs %s: %s.",
-			instances(m.Instances), m.From, m.To, figure(m.Saving), figure(m.Disruption), strings.TrimSuffix(m.Reason, ".")))
 	}
 	return lines
 }

@@ -22,8 +22,10 @@ type explainData struct {
 	Valid       bool       `json:"valid"`
 	Probability float64    `json:"probability"`
 	// Working is the probability that the windows of this turn are sized with, null where that is not known.
-	Working   number        `json:"working_probability"`
-	Input     *inputData    `json:"input"`
+	Working number     `json:"working_probability"`
+	Input   *inputData `json:"input"`
+	// Workload is null where nobody has looked at the demand.
+	Workload  *workloadData `json:"workload"`
 	Forecast  *explainAhead `json:"forecast"`
 	Selection selectionData `json:"selection"`
 	Pools     []poolData    `json:"pools"`
@@ -65,8 +67,9 @@ type scoreData struct {
 	N        int    `json:"n"`
 }
 
-// poolData is a pool as it stands. What is not known of its instances is null. Sizing and the three counts are null where the latest decision does not have them, and Desired also
-// where that is no longer valid.
+// poolData is a pool as it stands. What is not known of its instances is null, and so is a price that is not known. Sizing and the three
+// counts are null where the latest decision does not have them, and Desired also where that is no longer valid. Max is 0 where nothing but
+// the types bounds the pool.
 type poolData struct {
 	Pool        string      `json:"pool"`
 	Class       string      `json:"class"`
@@ -105,6 +108,7 @@ type sizingData struct {
 	Add        int    `json:"add"`
 	Keep       int    `json:"keep"`
 	Reactive   int    `json:"reactive"`
+	Warm       int    `json:"warm"`
 	Previous   *int   `json:"previous"`
 	Wanted     int    `json:"wanted"`
 }
@@ -119,21 +123,12 @@ type plansData struct {
 // planData is a plan as a whole. HourlyCost is null where no pool has a price, and OnDemandHourlyCost where it is not known what as much
 // capacity costs without commitments and interruptible instances.
 type planData struct {
-	Instances          int        `json:"instances"`
-	Unmet              number     `json:"unmet_ratio"`
-	HourlyCost         number     `json:"hourly_cost"`
-	OnDemandHourlyCost number     `json:"on_demand_hourly_cost"`
-	Moves              []moveData `json:"moves"`
-}
-
-// moveData is a proposal. Saving and Disruption are what it saves and costs.
-type moveData struct {
-	From       string `json:"from"`
-	To         string `json:"to"`
-	Instances  int    `json:"instances"`
-	Saving     number `json:"saving"`
-	Disruption number `json:"disruption"`
-	Reason     string `json:"reason"`
+	Instances          int           `json:"instances"`
+	Unmet              number        `json:"unmet_ratio"`
+	HourlyCost         number        `json:"hourly_cost"`
+	OnDemandHourlyCost number        `json:"on_demand_hourly_cost"`
+	Moves              []moveData    `json:"moves"`
+	Unmoved            []unmovedData `json:"unmoved"`
 }
 
 type guardData struct {
@@ -162,7 +157,7 @@ func explainOf(s pool.Snapshot, now time.Time) explainData {
 		Fleet: s.Fleet, Unit: string(s.Unit), State: string(s.State), Reason: s.Reason, ReadyAt: stamp(s.ReadyAt),
 		Mode: string(d.Mode), Killed: d.Killed, At: stamp(d.At), ValidUntil: stamp(d.ValidUntil), Valid: d.Valid(now),
 		Probability: s.Probability, Working: number(math.NaN()), Selection: selectionOf(s), Pools: poolsOf(s, now), Guards: make([]guardData, 0, len(d.Guards)),
-		Text: Explain(s, now),
+		Workload: workloadOf(s.Workload), Text: Explain(s, now),
 	}
 	for _, g := range d.Guards {
 		out.Guards = append(out.Guards, guardData(g))
@@ -187,13 +182,8 @@ func explainOf(s pool.Snapshot, now time.Time) explainData {
 func planDataOf(s pool.Snapshot, p pool.Plan) planData {
 	out := planData{
 		Instances: p.Total(), Unmet: number(p.Unmet), HourlyCost: number(hourlyCost(s, p)), OnDemandHourlyCost: number(onDemandCost(s, p)),
-		Moves: make([]moveData, 0, len(p.Moves)),
 	}
-	for _, m := range p.Moves {
-		out.Moves = append(out.Moves, moveData{
-			From: m.From, To: m.To, Instances: m.Instances, Saving: number(m.Saving), Disruption: number(m.Disruption), Reason: m.Reason,
-		})
-	}
+	out.Moves, out.Unmoved = movesOf(p)
 	return out
 }
 
@@ -232,7 +222,7 @@ func poolsOf(s pool.Snapshot, now time.Time) []poolData {
 	for _, p := range s.Pools {
 		data := poolData{
 			Pool: p.Name, Class: string(p.Class), Capacity: number(p.Capacity), Min: p.Min, Max: p.Max, LeadTime: horizonText(p.LeadTime),
-			HourlyPrice: number(p.Price.Hourly), Present: present(p), Warming: inPhase(p, p.Warming), Warm: inPhase(p, p.Warm), Active: inPhase(p, p.Active),
+			HourlyPrice: number(hourlyPrice(p)), Present: present(p), Warming: inPhase(p, p.Warming), Warm: inPhase(p, p.Warm), Active: inPhase(p, p.Active),
 			Planned:  counted(s.Decision.Plan, p.Name),
 			Reactive: counted(s.Decision.Reactive, p.Name),
 		}
@@ -276,7 +266,7 @@ func sizingDataOf(z pool.Sizing) *sizingData {
 	out := &sizingData{
 		LeadTime: horizonText(z.LeadTime), Hold: horizonText(z.Hold),
 		AddDemand: number(demand(z.AddDemand)), KeepDemand: number(demand(z.KeepDemand)),
-		Add: z.Add, Keep: z.Keep, Reactive: z.Reactive, Wanted: max(z.Add, held(z), z.Reactive),
+		Add: z.Add, Keep: z.Keep, Reactive: z.Reactive, Warm: z.Warm, Wanted: wanted(z),
 	}
 	if z.Previous >= 0 {
 		out.Previous = &z.Previous

@@ -105,7 +105,7 @@ func quantiles(d pool.Decision, steps []int, p float64) []float64 {
 func capacity(s pool.Snapshot, p pool.Plan) float64 {
 	var sum float64
 	for _, t := range p.Targets {
-		sum += float64(t.Instances) * poolNamed(s, t.Pool).Capacity
+		sum += poolNamed(s, t.Pool).Serves(t)
 	}
 	return sum
 }

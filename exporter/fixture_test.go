@@ -81,7 +81,11 @@ func batch() pool.Snapshot {
 		},
 		Pools: []pool.Pool{
 			{Name: "batch-fixed", Class: pool.Fixed, Observed: true, Phases: true, Min: 2, Max: 6, Active: 6, Capacity: 16, LeadTime: 4 * time.Minute, Price: pool.Price{Hourly: 0.77}},
-			{Name: "batch-spot", Class: pool.Variable, Observed: true, Phases: true, Max: 40, Warming: 1, Warm: 1, Capacity: 16, LeadTime: 6 * time.Minute, Price: pool.Price{Hourly: 0.23}, Stock: pool.WarmPolicy{HitRate: 0.95}},
+			{Name: "batch-spot", Class: pool.Variable, Observed: true, Phases: true, Max: 40, Warming: 1, Warm: 1, Capacity: 16, LeadTime: 6 * time.Minute, Price: pool.Price{Hourly: 0.23}, Stock: pool.WarmPolicy{HitRate: 0.95}, Types: []pool.Type{{Name: "small", Capacity: 14}, {Name: "large", Capacity: 28}}},
+		},
+		Workload: pool.Workload{
+			Pattern: pool.Steady, PatternVotes: 0.925, PatternReason: "steady: the time of day explains 94 % of how it varies within a day",
+			BoundReason: "unknown: nothing is known of what the workload asks for",
 		},
 		Decision: pool.Decision{
 			Fleet: "batch", At: noon.Add(-4 * time.Second), ValidUntil: noon.Add(296 * time.Second), Mode: pool.Act, Forecast: f, Peaks: peaks,
@@ -89,7 +93,7 @@ func batch() pool.Snapshot {
 			Reactive: plan(99, 6, 1), Plan: composed(plan(141, 6, 2)), Working: 0.97,
 			Sizing: []pool.Sizing{
 				{Pool: "batch-fixed", LeadTime: 4 * time.Minute, Hold: 6 * time.Minute, AddDemand: 118.4, KeepDemand: 123.5, Add: 6, Keep: 6, Reactive: 6, Previous: 6},
-				{Pool: "batch-spot", LeadTime: 6 * time.Minute, Hold: 8 * time.Minute, AddDemand: 120.9, KeepDemand: 140.7, Add: 2, Keep: 3, Reactive: 1, Previous: 3},
+				{Pool: "batch-spot", LeadTime: 6 * time.Minute, Hold: 8 * time.Minute, AddDemand: 120.9, KeepDemand: 140.7, Add: 2, Keep: 3, Reactive: 1, Previous: 3, Warm: 1},
 			},
 			Guards: []pool.Guard{{Name: pool.GuardBudget, Pool: "batch-spot", From: 3, To: 2, Reason: "the plan may cost at most 5.2 an hour"}},
 		},
@@ -114,6 +118,10 @@ func composed(p pool.Plan) pool.Plan {
 	p.Moves = []pool.Move{{
 		From: "batch-fixed", To: "batch-spot", Instances: 1, Saving: 0.25, Disruption: 0.06, Reason: "batch-fixed has 1 to spare and batch-spot lacks 1",
 	}}
+	p.Unmoved = []pool.Unmoved{
+		{From: "batch-fixed", To: "batch-spot", Instances: 2, Reason: "no more instances of batch-fixed are idle or can be drained"},
+		{From: "batch-spot", Reason: "how many instances it has is not observed"},
+	}
 	return p
 }
 
@@ -126,6 +134,10 @@ func web() pool.Snapshot {
 		Horizons: []time.Duration{5 * time.Minute, 2 * time.Hour}, Probabilities: []float64{0.5, 0.95}, Probability: 0.95,
 		Selection: forecast.Selection{Method: "naive", Limited: true, Reason: "nothing else has enough history"},
 		Pools:     []pool.Pool{{Name: "web", Class: pool.Variable, Observed: true, Phases: true, Min: 2, Active: 5, Capacity: 100, LeadTime: 150 * time.Second}},
+		Workload: pool.Workload{
+			PatternVotes: 0.41, PatternReason: "unknown: 41 % of the votes say bursty and 38 % say batch, and 50 % are needed",
+			Bound: "memory", BoundVotes: 1, BoundReason: "memory-bound: 70 % of what it asks for is memory",
+		},
 		Decision: pool.Decision{
 			Fleet: "web", At: noon.Add(-4 * time.Second), ValidUntil: noon.Add(296 * time.Second), Mode: pool.Shadow, Forecast: f, Peaks: peaks,
 			Demand: 410, DemandAt: f.Origin, Probability: 0.95,

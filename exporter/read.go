@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strconv"
@@ -92,6 +93,19 @@ func inPhase(p pool.Pool, n int) *int {
 	return &n
 }
 
+// hourlyPrice is the price of an ordinary instance, NaN where it is not known.
+func hourlyPrice(p pool.Pool) float64 {
+	if !(p.Price.Hourly > 0) {
+		return math.NaN()
+	}
+	return demand(p.Price.Hourly)
+}
+
+// workloadNames returns the pattern and the bound of a workload as labels.
+func workloadNames(w pool.Workload) (pattern, bound string) {
+	return cmp.Or(string(w.Pattern), "unknown"), cmp.Or(w.Bound, "unknown")
+}
+
 // hourlyCost is what a plan costs, NaN where no pool has a price, since what is not priced is not free.
 func hourlyCost(s pool.Snapshot, p pool.Plan) float64 {
 	if !priced(s) {
@@ -117,6 +131,9 @@ func priced(s pool.Snapshot) bool {
 	}
 	return false
 }
+
+// wanted is how many instances of a pool the sizing comes to, before the guards.
+func wanted(z pool.Sizing) int { return max(z.Add, held(z), z.Reactive+z.Warm) }
 
 // held is how many of what was decided before are kept.
 func held(z pool.Sizing) int {

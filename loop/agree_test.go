@@ -1,12 +1,16 @@
 package loop_test
 
 import (
+	"fmt"
+	"hash/fnv"
 	"math"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/forethought-autoscaler/forethought/loop"
 	"github.com/forethought-autoscaler/forethought/pool"
+	"github.com/forethought-autoscaler/forethought/series"
 )
 
 func TestARefitIsAdoptedTwoIntervalsAfterItsBoundary(t *testing.T) {
@@ -45,6 +49,11 @@ func TestSeveralProcessesAgree(t *testing.T) {
 		change := func(o *loop.Options) {
 			o.Fleets[0].Leading, o.Fleets[0].Step = []string{"lead"}, step
 			o.Fleets[0].Policy.StaleAfter = time.Hour // so that only what is learnt may differ
+			o.Fleets[0].Classify = func(y series.Series, _ []pool.Jobs, _ pool.Shape) pool.Workload {
+				h := fnv.New64a()
+				fmt.Fprint(h, y)
+				return pool.Workload{PatternReason: strconv.FormatUint(h.Sum64(), 10)}
+			}
 		}
 		a := newProcess(t, src, method, change)
 		compared := 0

@@ -113,6 +113,7 @@ func (w *worker) take(next fitted) {
 // hold makes a model the one that forecasts. It has been told nothing after its boundary.
 func (w *worker) hold(next fitted) {
 	w.fitted, w.told, w.early, w.again, w.fitErr = next, next.boundary, time.Time{}, false, nil
+	w.classified = false
 	w.changes = pool.NewChanges(w.history.lesson(next.boundary, min(w.History, changesSpan)).y.Values)
 }
 
@@ -185,7 +186,7 @@ func (w *worker) sameDemand(o *worker) bool {
 
 // adopt takes over what o decided, and what it learnt and is about to learn where that is of the same demand and read at the same place.
 func (w *worker) adopt(o *worker, samePlace bool) {
-	w.restored, w.pending, w.last = o.restored, o.pending, o.last
+	w.restored, w.pending, w.last, w.moved = o.restored, o.pending, o.last, o.moved
 	w.killed.Store(o.killed.Load())
 	if !samePlace || !w.sameDemand(o) {
 		o.dropRefit()
@@ -193,4 +194,5 @@ func (w *worker) adopt(o *worker, samePlace bool) {
 	}
 	w.history, w.fitted, w.told, w.early, w.again, w.fornow = o.history, o.fitted, o.told, o.early, o.again, o.fornow
 	w.refit, w.sought, w.fitErr, w.changes = o.refit, o.sought, o.fitErr, o.changes
+	w.workload = o.workload // until it is classified anew, since the shapes may differ
 }

@@ -95,12 +95,15 @@ type FleetOptions struct {
 	Shortage float64
 	// Migration says which moves between pools are proposed, nil for none.
 	Migration *Migration
+	// Classify says what kind of workload the fleet has; nil for unknown.
+	Classify Classifier
 }
 
 // Migration is what the operator decided about moves between pools.
 type Migration struct {
 	Policy pool.MovePolicy
-	// Drain is how long an instance that leaves a pool serves nothing, Disruption the money that its move costs beside that.
+	// Drain is how long an instance serves nothing between leaving one pool and serving in the other, Disruption the money that its move
+	// costs beside that.
 	Drain      time.Duration
 	Disruption float64
 }

@@ -141,39 +141,54 @@ func TestProbabilityWithoutAPrice(t *testing.T) {
 	}
 }
 
-// Jobs with shapes change what an instance serves, and those that fit none are reported.
+// Jobs with shapes say what an instance serves: those of the last whole hour, until the next one ends, in every process alike. Those that fit
+// none are reported at once.
 func TestShapesOfJobs(t *testing.T) {
-	jobs := map[string]float64{`{cpu="4",memory="8GiB"}`: 10}
-	src := sourceFunc(func(q series.Query) ([]series.Series, error) {
-		if q.Expr != "jobs" {
-			return constant(50)(q)
-		}
-		var out []series.Series
-		for key, n := range jobs {
-			out = append(out, series.Series{Key: series.Key(key), Start: q.Start, Step: q.Step, Values: []float64{n}})
-		}
-		return out, nil
-	})
-	p := newProcess(t, src, flat{}, func(o *loop.Options) {
-		o.Fleets[0].Shapes = "jobs"
-		o.Fleet = loop.NewConfigured(src, map[string][]loop.PoolSpec{"web": {{Pool: pool.Pool{
-			Name: "p", Class: pool.Variable, Capacity: 16, LeadTime: time.Minute, Shape: pool.Shape{CPU: 16, Memory: 16 << 30},
-		}}}})
-	})
-	f := func(minute int, capacity float64, reason string) {
-		t.Helper()
-		s := p.turn(monday.Add(time.Duration(minute)*time.Minute + turnAt))
-		if got := s.Pools[0].Capacity; math.Abs(got-capacity) > 0.1 || !strings.Contains(s.Reason, reason) {
-			t.Errorf("an instance serves %v, want %v: %s", got, capacity, s.Reason)
+	src := demandOnly(func(time.Time) float64 { return 50 })
+	jobs := map[string]func(time.Time) float64{}
+	src.series["jobs"] = jobs
+	between := func(from, to, n float64) func(time.Time) float64 {
+		return func(at time.Time) float64 {
+			if m := at.Sub(monday).Minutes(); m < from || m >= to {
+				return math.NaN()
+			}
+			return n
 		}
 	}
-	f(0, 8, "") // the memory holds two jobs of four cores
-	jobs[`{cpu="64"}`] = 2
-	f(1, 8, "2 jobs fit no instance")
-	delete(jobs, `{cpu="4",memory="8GiB"}`)
-	f(2, 16, "jobs fit no instance")
-	jobs[`{cpu="many"}`] = 1
-	f(3, 16, `shapes of jobs: {cpu="many"}: label cpu is "many", want a number at least 0 or a size such as 64GiB`)
-	clear(jobs)
-	f(4, 16, "shapes of jobs: query returned no jobs; the configured capacities hold")
+	jobs[`{cpu="4",memory="8GiB"}`] = between(-60, 1, 10) // the memory holds two jobs of four cores
+	jobs[`{cpu="1",memory="256MiB"}`] = between(1, 120, 10)
+	jobs[`{cpu="64"}`] = between(5, 10, 2)
+	begin := func() *process {
+		return newProcess(t, src, flat{}, func(o *loop.Options) {
+			o.Fleets[0].Shapes = "jobs"
+			o.Fleet = loop.NewConfigured(src, map[string][]loop.PoolSpec{"web": {{Pool: pool.Pool{
+				Name: "p", Class: pool.Variable, Capacity: 14, LeadTime: time.Minute, Shape: pool.Shape{CPU: 16, Memory: 16 << 30},
+			}}}})
+		})
+	}
+	p := begin()
+	f := func(p *process, minute int, capacity float64, reason string) {
+		t.Helper()
+		s := src.turn(p, monday.Add(time.Duration(minute)*time.Minute+turnAt))
+		got := s.Pools[0].Capacity
+		if math.Abs(got-capacity) > 0.1 || !strings.Contains(s.Reason, reason) || reason == "" && s.Reason != "" {
+			t.Errorf("minute %d: an instance serves %v, want %v: %s", minute, got, capacity, s.Reason)
+		}
+	}
+	f(p, 0, 8, "")
+	f(p, 2, 8, "")
+	f(p, 6, 8, "2 jobs fit no instance: it asks for cpu 64 and no type has more than 16")
+	f(p, 59, 8, "")
+	if n := src.asked["jobs"]; n != 60+4 {
+		t.Errorf("%d points of the jobs are asked for in four turns, want one hour and the present ones", n)
+	}
+	f(begin(), 59, 8, "")
+	jobs[`{cpu="many"}`] = between(20, 60, 2)
+	f(p, 60, 8, `shapes of jobs: {cpu="many"}: label cpu is "many", want a number at least 0 or a size such as 64GiB; the capacities of the hour until 2026-03-02T00:00:00Z hold`)
+	delete(jobs, `{cpu="many"}`)
+	f(p, 61, 16, "") // of that hour, in which two jobs of cpu 64 were there for five minutes
+	f(begin(), 110, 16, "")
+	f(p, 130, 16, "")
+	f(p, 180, 16, "shapes of jobs: query returned no jobs in the hour until 2026-03-02T03:00:00Z; the capacities of the hour until 2026-03-02T02:00:00Z hold")
+	f(begin(), 180, 14, "query returned no jobs in the hour until 2026-03-02T03:00:00Z; the configured capacities hold")
 }

@@ -33,6 +33,7 @@ var monday = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
 //	load                         series follow, one a line and indented: a query and its values by minute in PromQL's test
 //	                             notation (100x3 is four times 100, 5+1x3 is 5 6 7 8, _x9 is ten missing ones)
 //	policy KEY=VALUE...          changes the policy from the next start on
+//	moves KEY=VALUE...           lets moves between pools be proposed from the next start on
 //	start                        begins a process
 //	turn DURATION                makes the turn due at that time after minute 0
 //	fail TEXT                    lets every read fail with TEXT; heal ends that
@@ -83,6 +84,7 @@ func runScenario(t *testing.T, script string) string {
 type scenario struct {
 	source *source
 	policy pool.Policy
+	moves  *loop.Migration
 	loop   *loop.Loop
 	board  *loop.Board
 	out    strings.Builder
@@ -101,6 +103,8 @@ func (s *scenario) command(t *testing.T, words []string) {
 	case "load":
 	case "policy":
 		s.setPolicy(t, words[1:])
+	case "moves":
+		s.setMoves(t, words[1:])
 	case "start":
 		s.start(t)
 	case "turn":
@@ -143,6 +147,28 @@ func (s *scenario) setPolicy(t *testing.T, settings []string) {
 	}
 }
 
+// setMoves reads the instances an hour, and times in minutes.
+func (s *scenario) setMoves(t *testing.T, settings []string) {
+	t.Helper()
+	s.moves = &loop.Migration{}
+	for _, setting := range settings {
+		key, value, _ := strings.Cut(setting, "=")
+		n, err := strconv.Atoi(value)
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case key == "per_hour":
+			s.moves.Policy.PerHour = n
+		case key == "cool_down":
+			s.moves.Policy.Cooldown = time.Duration(n) * time.Minute
+		case key == "drain":
+			s.moves.Drain = time.Duration(n) * time.Minute
+		default:
+			t.Fatalf("unknown setting %q", key)
+		}
+	}
+}
+
 func (s *scenario) start(t *testing.T) {
 	t.Helper()
 	metrics, err := loop.NewMetrics(prometheus.NewRegistry())
@@ -155,8 +181,14 @@ func (s *scenario) start(t *testing.T) {
 		pending = "pending"
 	}
 	pools := loop.NewConfigured(s.source, map[string][]loop.PoolSpec{"web": {
-		{Pool: pool.Pool{Name: "fixed", Class: pool.Fixed, Min: 1, Max: 4, Capacity: 10, LeadTime: 4 * time.Minute}},
-		{Pool: pool.Pool{Name: "spot", Class: pool.Variable, Capacity: 10, LeadTime: 4 * time.Minute}, InstancesQuery: "spot_instances"},
+		{
+			Pool:           pool.Pool{Name: "fixed", Class: pool.Fixed, Min: 1, Max: 4, Capacity: 10, LeadTime: 4 * time.Minute, Shape: pool.Shape{CPU: 10}},
+			InstancesQuery: "fixed_instances",
+		},
+		{
+			Pool:           pool.Pool{Name: "spot", Class: pool.Variable, Capacity: 10, LeadTime: 4 * time.Minute, Shape: pool.Shape{CPU: 10}},
+			InstancesQuery: "spot_instances", WarmQuery: "spot_warm", WarmingQuery: "spot_warming",
+		},
 	}})
 	s.loop, err = loop.New(loop.Options{
 		Source: s.source, Fleet: pools, Publisher: s.board, Interval: time.Minute, Metrics: metrics,
@@ -164,7 +196,7 @@ func (s *scenario) start(t *testing.T) {
 		Fleets: []loop.FleetOptions{{
 			Name: "web", Query: "demand", Unit: series.Cores, Step: time.Minute, Pending: pending, Exclude: []string{"outage"},
 			History: 24 * time.Hour, Method: flat{}, Horizon: 30, Horizons: []time.Duration{5 * time.Minute},
-			Probabilities: []float64{0.5}, Pools: []string{"fixed", "spot"}, Policy: s.policy,
+			Probabilities: []float64{0.5}, Pools: []string{"fixed", "spot"}, Policy: s.policy, Migration: s.moves,
 		}},
 	})
 	if err != nil {
@@ -197,6 +229,12 @@ func (s *scenario) print(what string) {
 		d.DemandAt.Sub(monday), d.Pending, d.ValidUntil.Sub(monday), targets(d.Reactive), targets(d.Plan), targets(d.Effective()))
 	for _, g := range d.Guards {
 		fmt.Fprintf(&s.out, "  guard %s %s %d -> %d: %s\n", g.Name, g.Pool, g.From, g.To, g.Reason)
+	}
+	for _, m := range d.Plan.Moves {
+		fmt.Fprintf(&s.out, "  move %d from %s to %s: %s\n", m.Instances, m.From, m.To, m.Reason)
+	}
+	for _, u := range d.Plan.Unmoved {
+		fmt.Fprintf(&s.out, "  not %d from %s to %s: %s\n", u.Instances, u.From, u.To, u.Reason)
 	}
 	for _, n := range snap.ForNow {
 		fmt.Fprintf(&s.out, "  said %s ago for now: %g\n", n.Horizon, n.Value)

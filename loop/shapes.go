@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,16 +25,55 @@ func (w *worker) weigh(ctx context.Context, in *pool.Input) {
 	for i := range in.Pools {
 		in.Pools[i].Risk = pool.Risk{Probability: p, Shortage: w.Shortage}
 	}
-	if w.Shapes == "" {
+	if w.Shapes != "" {
+		w.fitShapes(ctx, in)
+	}
+}
+
+// fitShapes makes the capacities of pools and types that have a shape those that an instance has when it is filled with the jobs that there
+// were, and says which jobs of now fit none.
+func (w *worker) fitShapes(ctx context.Context, in *pool.Input) {
+	note := func(err error) {
+		if err != nil {
+			w.unpriced = append(w.unpriced, fmt.Sprintf("shapes of jobs: %v", err))
+		}
+	}
+	offers := offersOf(in.Pools)
+	if len(offers) == 0 {
+		note(errors.New("no pool has a shape; the configured capacities hold"))
+		return
+	}
+	err := w.mix.read(ctx, w, offers, series.Align(in.Now, mixSpan))
+	setCapacities(in.Pools, w.mix.fitted)
+	if note(err); err != nil {
 		return
 	}
 	jobs, err := readJobs(ctx, w.source, w.Shapes, in.Now)
-	if err == nil {
-		err = fitJobs(in.Pools, jobs, w.Unit)
-	}
 	if err != nil {
-		w.unpriced = append(w.unpriced, fmt.Sprintf("shapes of jobs: %v", err))
+		note(err)
+		return
 	}
+	packed, err := pool.Pack(jobs, offers)
+	if note(err); err == nil {
+		note(misfits(packed.Misfits))
+	}
+}
+
+// offersOf returns what has a shape: the pools by their names, and their types.
+func offersOf(pools []pool.Pool) []pool.Type {
+	var offers []pool.Type
+	for _, p := range pools {
+		if p.Shape != (pool.Shape{}) {
+			offers = append(offers, pool.Type{Name: p.Name, Capacity: p.Capacity, Shape: p.Shape, Price: p.Price})
+		}
+		for _, t := range p.Types {
+			if t.Max = 0; t.Shape != (pool.Shape{}) {
+				t.Name = p.Name + "/" + t.Name
+				offers = append(offers, t)
+			}
+		}
+	}
+	return offers
 }
 
 // readJobs asks for the jobs at a time. Shapes that come twice stand side by side.
@@ -43,13 +83,30 @@ func readJobs(ctx context.Context, src series.Source, expr string, at time.Time)
 	if err != nil {
 		return nil, err
 	}
+	return jobsOf(all)
+}
+
+// jobsOf returns the jobs of each series: as many as there are on average over the points at which any series has a value.
+func jobsOf(all []series.Series) ([]pool.Jobs, error) {
+	points := 0
+	for i := range longest(all) {
+		if slices.ContainsFunc(all, func(y series.Series) bool { return i < y.Len() && !math.IsNaN(y.Values[i]) }) {
+			points++
+		}
+	}
 	var out []pool.Jobs
-	for _, s := range all {
-		_, n, ok := s.Last()
-		if !ok || n < 0.5 {
+	for _, y := range all {
+		var sum float64
+		for _, v := range y.Values {
+			if v > 0 {
+				sum += v
+			}
+		}
+		n := sum / float64(points)
+		if !(n >= 0.5) {
 			continue
 		}
-		shape, err := shapeOf(s.Key)
+		shape, err := shapeOf(y.Key)
 		if err != nil {
 			return nil, err
 		}
@@ -58,28 +115,44 @@ func readJobs(ctx context.Context, src series.Source, expr string, at time.Time)
 	return out, nil
 }
 
+func longest(all []series.Series) int {
+	n := 0
+	for _, y := range all {
+		n = max(n, y.Len())
+	}
+	return n
+}
+
 // shapeOf reads the labels cpu, memory and gpu of a series, such as {cpu="4",memory="8GiB"}. One that is absent is 0.
 func shapeOf(key series.Key) (s pool.Shape, err error) {
-	_, rest, ok := strings.Cut(string(key), "{")
-	for ok && rest != "" && rest != "}" {
-		name, quoted, found := strings.Cut(rest, "=")
-		value, err := strconv.QuotedPrefix(quoted)
-		if !found || err != nil {
-			return s, fmt.Errorf("%s are no labels", key)
-		}
-		rest = strings.TrimPrefix(quoted[len(value):], ",")
-		text, err := strconv.Unquote(value)
-		if err != nil {
-			return s, fmt.Errorf("%s are no labels", key)
-		}
-		if err := setDimension(&s, strings.TrimSpace(name), text); err != nil {
-			return s, fmt.Errorf("%s: %w", key, err)
-		}
+	if err = eachLabel(key, func(name, value string) error { return setDimension(&s, name, value) }); err != nil {
+		return s, err
 	}
 	if s == (pool.Shape{}) {
 		return s, fmt.Errorf("%s has none of the labels cpu, memory and gpu above 0", key)
 	}
 	return s, nil
+}
+
+// eachLabel calls f with the labels of a series until it returns an error.
+func eachLabel(key series.Key, f func(name, value string) error) error {
+	_, rest, ok := strings.Cut(string(key), "{")
+	for ok && rest != "" && rest != "}" {
+		name, quoted, found := strings.Cut(rest, "=")
+		value, err := strconv.QuotedPrefix(quoted)
+		if !found || err != nil {
+			return fmt.Errorf("%s are no labels", key)
+		}
+		rest = strings.TrimPrefix(quoted[len(value):], ",")
+		text, err := strconv.Unquote(value)
+		if err != nil {
+			return fmt.Errorf("%s are no labels", key)
+		}
+		if err := f(strings.TrimSpace(name), text); err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+	}
+	return nil
 }
 
 func setDimension(s *pool.Shape, name, text string) error {
@@ -121,40 +194,6 @@ func quantity(text string) (float64, error) {
 		}
 	}
 	return strconv.ParseFloat(text, 64)
-}
-
-// fitJobs makes the capacities of pools and types that have a shape those that an instance has when it is filled with the jobs. The error
-// says which jobs fit none; the rest is done nevertheless.
-func fitJobs(pools []pool.Pool, jobs []pool.Jobs, unit series.Unit) error {
-	if len(jobs) == 0 {
-		return errors.New("query returned no jobs; the configured capacities hold")
-	}
-	var offers []pool.Type
-	for i := range pools {
-		p := &pools[i]
-		if p.Shape != (pool.Shape{}) {
-			offers = append(offers, pool.Type{Name: p.Name, Capacity: p.Capacity, Shape: p.Shape, Price: p.Price})
-		}
-		for _, t := range p.Types {
-			if t.Max = 0; t.Shape != (pool.Shape{}) {
-				t.Name = p.Name + "/" + t.Name
-				offers = append(offers, t)
-			}
-		}
-	}
-	if len(offers) == 0 {
-		return errors.New("no pool has a shape; the configured capacities hold")
-	}
-	fitted, err := pool.EffectiveCapacity(jobs, offers, unit)
-	if err != nil {
-		return err
-	}
-	setCapacities(pools, fitted)
-	packed, err := pool.Pack(jobs, offers)
-	if err != nil {
-		return err
-	}
-	return misfits(packed.Misfits)
 }
 
 // misfits names the jobs that fit no instance, at most three shapes of them.

@@ -18,7 +18,7 @@ func (w *worker) snapshot(at time.Time, d pool.Decision, pools []pool.Pool, now 
 	s := pool.Snapshot{
 		Fleet: w.Name, Unit: w.Unit, Turn: at, State: pool.Ready, Reason: sel.Reason, ReadyAt: sel.ReadyAt,
 		Horizons: w.Horizons, Probabilities: w.Probabilities, Probability: d.Probability,
-		Selection: sel, ForNow: now, Pools: pools, Decision: d,
+		Selection: sel, ForNow: now, Workload: w.workload, Pools: pools, Decision: d,
 	}
 	switch age := at.Sub(d.DemandAt); {
 	case age > w.Policy.StaleAfter:

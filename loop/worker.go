@@ -32,19 +32,23 @@ type worker struct {
 	history history
 	readErr error // why this turn read no new demand
 	fitted
-	ahead    ahead
-	changes  *pool.Changes // the naive forecast as of the model's boundary
-	told     time.Time     // the grid point up to which the model has been told
-	early    time.Time     // the grid point up to which a model is to be fitted though none is scheduled, zero for none
-	again    bool          // the model was fitted to a history that is replaced
-	refit    *refit        // the fit under way beside the turns, nil where there is none
-	sought   bool          // the kept model has been looked for
-	restored *former       // what was decided before the start, nil until it is known
-	fornow   fornow
-	pending  pending
-	unpriced []string // what the latest decision weighs without knowing it
-	fitErr   error    // why there is no model, or no newer one
-	unused   error    // why leading indicators are not used
+	ahead      ahead
+	changes    *pool.Changes // the naive forecast as of the model's boundary
+	told       time.Time     // the grid point up to which the model has been told
+	early      time.Time     // the grid point up to which a model is to be fitted though none is scheduled, zero for none
+	again      bool          // the model was fitted to a history that is replaced
+	refit      *refit        // the fit under way beside the turns, nil where there is none
+	sought     bool          // the kept model has been looked for
+	restored   *former       // what was decided before the start, nil until it is known
+	moved      moved         // which moves between pools were proposed and made
+	workload   pool.Workload // as of the model's boundary
+	classified bool          // workload is that of the model
+	mix        mix           // of the jobs that make up the demand
+	fornow     fornow
+	pending    pending
+	unpriced   []string // what the latest decision weighs without knowing it
+	fitErr     error    // why there is no model, or no newer one
+	unused     error    // why leading indicators are not used
 
 	killed atomic.Bool
 	mu     sync.Mutex    // serialises publishing with the kill switch
@@ -88,6 +92,7 @@ func (w *worker) turn(ctx context.Context, at time.Time) (pool.Snapshot, error) 
 		return pool.Snapshot{}, &stageError{"pools", fmt.Errorf("read pools of %s: %w", w.Name, err)}
 	}
 	w.weigh(ctx, &in)
+	w.classify(ctx, in.Pools)
 	if in.Previous, in.Pace, err = w.before(ctx, at); err != nil {
 		return pool.Snapshot{}, &stageError{"plan", err}
 	}
@@ -98,6 +103,7 @@ func (w *worker) turn(ctx context.Context, at time.Time) (pool.Snapshot, error) 
 	for _, g := range d.Guards {
 		w.metrics.guards.WithLabelValues(w.Name, g.Name).Inc()
 	}
+	w.propose(ctx, &d, in.Pools)
 	now := w.fornow.turn(f, w.Horizons, w.Probabilities)
 	w.metrics.stage("plan", begin)
 	return w.snapshot(at, d, in.Pools, now), nil

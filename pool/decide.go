@@ -28,7 +28,9 @@ func Decide(in Input) (Decision, error) {
 		s.pace = in.Pace.settle(in)
 		s.pace.Skill = s.pace.Skill.settle(in)
 		s.probability = s.pace.working(in.Policy.Probability)
-		s.naive = s.pace.Skill.Lost && in.Paths != nil && in.Changes != nil
+		if in.Changes != nil {
+			s.naive = 1 - s.pace.Skill.weight()
+		}
 	}
 	s.reactive, _ = fill(in.Pools, s.present)
 	s.size()
@@ -58,10 +60,9 @@ type sizer struct {
 	in      Input
 	present float64 // the present demand, pending work included
 	target  float64 // the largest demand planned for
-	// probability is that with which windows are sized, and naive says that they are those of Changes.
-	probability float64
-	naive       bool
-	pace        Pace
+	// probability is that with which windows are sized, and naive the weight of Changes in them.
+	probability, naive float64
+	pace               Pace
 	// reactive and counts are instances by pool; previous holds -1 where it is not known.
 	reactive, counts, previous []int
 	sizing                     []Sizing
@@ -104,10 +105,14 @@ func (s *sizer) peak(from time.Time, span time.Duration) float64 {
 	switch {
 	case last < 1:
 		return s.present // the window ends before the next observation
-	case s.naive:
-		return max(s.present+s.in.Changes.peak(first, last).Quantile(s.probability), 0)
+	case s.naive == 0:
+		return s.in.Paths.peak(first, last).Quantile(s.probability)
 	}
-	return s.in.Paths.peak(first, last).Quantile(s.probability)
+	usual := max(s.present+s.in.Changes.peak(first, last).Quantile(s.probability), 0)
+	if s.naive == 1 {
+		return usual
+	}
+	return s.naive*usual + (1-s.naive)*s.in.Paths.peak(first, last).Quantile(s.probability)
 }
 
 // window returns the steps of the forecast that a window covers. A value stands for its step, or for the one before where a query looks

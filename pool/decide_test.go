@@ -317,6 +317,14 @@ func TestReach(t *testing.T) {
 	if got := pool.Reach(in.Pools, in.Policy); got != 14*time.Minute {
 		t.Errorf("reach %s, want 14m: lead time and one turn", got)
 	}
+	in.Pools[0].Stock.LeadTime = 30 * time.Minute
+	if got := pool.Reach(in.Pools, in.Policy); got != 14*time.Minute {
+		t.Errorf("reach %s, want 14m: no warm instances are asked for", got)
+	}
+	in.Pools[0].Stock.HitRate = 0.9
+	if got := pool.Reach(in.Pools, in.Policy); got != 40*time.Minute {
+		t.Errorf("reach %s, want 40m: the time that a warm instance takes and one turn", got)
+	}
 }
 
 func TestAhead(t *testing.T) {

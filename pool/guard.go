@@ -18,7 +18,7 @@ func (s *sizer) guard() []Guard {
 	s.steps(&g)
 	s.floor(&g)
 	s.bounds(&g)
-	if s.naive {
+	if s.naive == 1 && s.in.Paths != nil {
 		n := sum(s.counts)
 		g.add(GuardSkill, "", n, n, "the forecast's score is %.2g times that of the last value with its usual changes, which is planned with", s.pace.Skill.ratio())
 	}

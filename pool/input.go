@@ -103,11 +103,15 @@ func (in Input) stale() bool { return in.Now.Sub(in.DemandAt) > in.Policy.StaleA
 func (y Policy) hold(p Pool) time.Duration { return p.LeadTime + y.Linger + y.Churn }
 
 // Reach returns how far beyond the present a forecast must reach so that every window of every pool lies inside it: lead time and
-// break-even time, or lead time and one turn. Nothing further ahead can improve provisioning (Lu and Chen 2012).
+// break-even time, or lead time and one turn, or one turn and the time that another warm instance takes where some stand by. Nothing
+// further ahead can improve provisioning (Lu and Chen 2012).
 func Reach(pools []Pool, y Policy) time.Duration {
 	var longest time.Duration
 	for _, p := range pools {
 		longest = max(longest, p.LeadTime+y.hold(p), p.LeadTime+y.Interval)
+		if p.Stock.HitRate > 0 {
+			longest = max(longest, p.Stock.LeadTime+y.Interval)
+		}
 	}
 	return longest
 }

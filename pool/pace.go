@@ -30,12 +30,14 @@ type Planned struct {
 }
 
 const (
-	// paceTime is the time without a miss in which the share of misses that windows are sized for grows by a factor of e.
-	paceTime = 2000 * time.Minute
+	// paceTurns is the number of turns without a miss in which the share of misses that windows are sized for grows by a factor of e, where
+	// every turn has an observation of its own. Where observations are n turns apart they are sqrt(n) times as many: n turns then miss
+	// together, and what is slower to swing is slower to learn.
+	paceTurns = 2000
 	// paceAim is the part of the allowed misses that is aimed for: what is left makes up for the time that an adaptation takes.
-	paceAim = 0.8
+	paceAim = 0.85
 	// paceShort is how much more a miss counts that leaves all of the demand unserved than one that leaves almost none.
-	paceShort = 4
+	paceShort = 2
 	// A window is sized for paceLess times the allowed misses at least and paceMore times as many at most. A demand that no forecast
 	// foresees must not be chased at any cost, and a calm month must not leave a fleet without a margin.
 	paceLess, paceMore = 1. / 3, 10
@@ -80,7 +82,9 @@ func (c Pace) settle(in Input) Pace {
 		missed = max(1, paceShort*(demand-ready)/demand)
 	}
 	allowed := paceAim * (1 - in.Policy.Probability)
-	grown := math.Exp(float64(since) / float64(paceTime) * (1 - missed/allowed))
+	apart := max(float64(in.Forecast.Step)/float64(in.Policy.Interval), 1)
+	turns := float64(since) / float64(in.Policy.Interval)
+	grown := math.Exp(turns / (paceTurns * math.Sqrt(apart)) * (1 - missed/allowed))
 	c.Working = bounded(1-(1-c.working(in.Policy.Probability))*grown, in.Policy.Probability)
 	return c
 }

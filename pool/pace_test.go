@@ -63,8 +63,8 @@ func TestPacedDemandIsMetAsOftenAsAsked(t *testing.T) {
 		n := newNoisy(width)
 		n.in.Policy.Paced = paced
 		missed, counted := 0, 0
-		for k := range 9000 {
-			if _, met := n.turn(t, k); k >= 4500 {
+		for k := range 16000 {
+			if _, met := n.turn(t, k); k >= 10000 {
 				counted++
 				if !met {
 					missed++
@@ -76,9 +76,9 @@ func TestPacedDemandIsMetAsOftenAsAsked(t *testing.T) {
 		}
 	}
 	f(1, true, 0.06, 0.1)
-	f(1.4, true, 0.06, 0.1)
-	f(0.5, true, 0.06, 0.1)
-	f(1.4, false, 0, 0.03)
+	f(1.2, true, 0.03, 0.1)
+	f(0.5, true, 0.06, 0.105)
+	f(1.2, false, 0, 0.025)
 	f(0.5, false, 0.105, 0.3)
 }
 

@@ -93,8 +93,9 @@ type Plan struct {
 	// HourlyCost is what the targets cost in an hour, commitments and the expected losses by interruptions included; OnDemandCost is what
 	// as much capacity costs without commitments and interruptible instances.
 	HourlyCost, OnDemandCost float64
-	// Moves are the moves between pools that are worth their disruption.
-	Moves []Move
+	// Moves are the moves between pools that are worth their disruption, and Unmoved what is not moved, and why.
+	Moves   []Move
+	Unmoved []Unmoved
 }
 
 // Instances returns the target of the named pool; ok is false where the plan has no such pool.
@@ -247,7 +248,9 @@ type Snapshot struct {
 	Probability   float64
 	Selection     forecast.Selection
 	ForNow        []ForNow
-	Pools         []Pool
+	// Workload is what kind of demand the fleet has, as of the history that its model was fitted to; its zero value before that is known.
+	Workload Workload
+	Pools    []Pool
 	// Decision is the latest; its zero value where the fleet never had one. Ask Valid before using it.
 	Decision Decision
 }

@@ -33,8 +33,10 @@ const (
 	skillMemory = 24 * time.Hour
 	// skillLeast is how many windows must have been scored before a forecast can lose.
 	skillLeast = 30
-	// A forecast loses its place when its score is skillLoss times that of the naive one, and has it back when it is as good.
-	skillLoss = 1.1
+	// A forecast loses its place when its score is skillLoss times that of the naive one, and has it back when it is as good. Between that and
+	// skillSure its quantiles are averaged with the naive ones, the more the worse it is: two forecasts that are about as good are better
+	// together (Lichtendahl, Grushka-Cockayne and Winkler 2013).
+	skillLoss, skillSure = 1.1, 0.85
 )
 
 // settle compares the open windows with an observation, and scores those that are over.
@@ -67,6 +69,17 @@ func (k Skill) settle(in Input) Skill {
 		k.Lost = false
 	}
 	return k
+}
+
+// weight returns that of the forecast beside the naive one, 0 to 1.
+func (k Skill) weight() float64 {
+	switch {
+	case k.Lost:
+		return 0
+	case k.Scored < skillLeast:
+		return 1
+	}
+	return min(max((skillLoss-k.ratio())/(skillLoss-skillSure), 0), 1)
 }
 
 // ratio is the forecast's score over the naive one's.

@@ -40,6 +40,9 @@ func (f Forethought) Settings() []float64 { return slices.Clone(f.Probabilities)
 
 // Start refuses what the loop refuses.
 func (f Forethought) Start(s Site, settings []float64) (Planner, error) {
+	if len(settings) == 0 {
+		return nil, errors.New("start forethought: no settings")
+	}
 	for _, p := range settings {
 		if !(p > 0 && p < 1) {
 			return nil, fmt.Errorf("start forethought: probability %v is outside (0, 1)", p)
@@ -54,6 +57,7 @@ func (f Forethought) Start(s Site, settings []float64) (Planner, error) {
 		decided: make([]pool.Decision, len(settings)), source: &pastSource{query: f.Fleet.Query},
 	}
 	p.Fleet.Policy.Mode = pool.Act
+	p.Fleet.Policy.Probability = slices.Max(settings) // there are sample paths for all of them
 	p.Fleet.Horizons, p.Fleet.Probabilities = nil, nil
 	p.loop, err = loop.New(loop.Options{
 		Source: p.source, Fleet: p, Publisher: p, Fleets: []loop.FleetOptions{p.Fleet}, Interval: f.Interval, Clock: p,

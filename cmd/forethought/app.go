@@ -102,6 +102,7 @@ func newApp(ctx context.Context, o options) (a *app, err error) {
 	if err != nil {
 		return a, err
 	}
+	a.hint(c)
 	if err = web.Validate(o.webConfig); err != nil {
 		return a, fmt.Errorf("%s: %w", o.webConfig, err)
 	}
@@ -114,6 +115,13 @@ func newApp(ctx context.Context, o options) (a *app, err error) {
 		}
 	}
 	return a, nil
+}
+
+// hint logs what the configuration may have wrong with it.
+func (a *app) hint(c *config.Config) {
+	for _, h := range c.Hints() {
+		a.log.Warn("configuration may be mistaken", "hint", h)
+	}
 }
 
 // cleanup registers what ends a thing that exists now. Clean-ups run in the opposite order.
@@ -354,6 +362,7 @@ func (a *app) tryReload() error {
 		}
 		a.board.SetFleets(fleetNames(c))
 		a.next = next
+		a.hint(c)
 		return nil
 	})
 	if err != nil {

@@ -31,7 +31,7 @@ func fleetOptions(c *config.Config, f config.Fleet) (loop.FleetOptions, error) {
 	o := loop.FleetOptions{
 		Name: f.Name, Query: string(f.Demand.Query), Unit: series.Unit(f.Demand.Unit), Step: time.Duration(f.Demand.Step),
 		Pending: string(f.Demand.Pending), Saturated: string(f.Demand.Saturated), Shapes: string(f.Demand.Shapes), History: time.Duration(c.History), Horizons: durations(c.Horizons),
-		Probabilities: c.Probabilities, Policy: policyOf(c, f.Policy), Migration: migrationOf(f.Policy.Migration),
+		Probabilities: c.Probabilities, Policy: policyOf(c, f.Policy), Migration: migrationOf(f.Policy.Migration), Classify: classify,
 	}
 	if f.Policy.Cost != nil {
 		o.Shortage = f.Policy.Cost.Shortage
@@ -89,7 +89,7 @@ func horizonSteps(o loop.FleetOptions, reach time.Duration) int {
 
 func policyOf(c *config.Config, p config.Policy) pool.Policy {
 	return pool.Policy{
-		Mode: pool.Mode(p.Mode), Killed: p.Kill, Probability: p.Probability,
+		Mode: pool.Mode(p.Mode), Killed: p.Kill, Probability: p.Probability, Paced: p.Paced,
 		Interval: time.Duration(c.Interval), Validity: time.Duration(c.Validity),
 		StaleAfter: time.Duration(p.StaleAfter), Hold: time.Duration(p.Hold),
 		Linger: time.Duration(p.Linger), Churn: time.Duration(p.Churn),

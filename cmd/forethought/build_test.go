@@ -60,8 +60,12 @@ func TestWholeConfigurationIsTranslated(t *testing.T) {
 	}
 	c.Fleets[0].Policy.Migration.Enabled = true
 	o, err := fleetOptions(c, c.Fleets[0])
-	if err != nil || o.Saturated == "" || o.Shapes == "" || o.Shortage != 0 || o.Policy.Probability != 0.99 {
+	if err != nil || o.Saturated == "" || o.Shapes == "" || o.Shortage != 0 || o.Policy.Probability != 0.99 || !o.Policy.Paced || o.Classify == nil {
 		t.Errorf("fleet = %+v, %v", o, err)
+	}
+	c.Fleets[0].Policy.Paced = false
+	if o, err = fleetOptions(c, c.Fleets[0]); err != nil || o.Policy.Paced {
+		t.Errorf("fleet without a pace = %+v, %v", o, err)
 	}
 	moves := loop.Migration{Policy: pool.MovePolicy{Margin: 0.5, Cooldown: 30 * time.Minute, PerHour: 10}, Drain: 2 * time.Minute}
 	if o.Migration == nil || *o.Migration != moves {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/common/promslog"
 
 	"github.com/forethought-autoscaler/forethought/config"
@@ -53,9 +55,9 @@ func replayCommand(cmd *kingpin.CmdClause, logs *promslog.Config) command {
 	cmd.Flag("report", "HTML page to write: what Forethought would have cost and missed beside other policies.").StringVar(&r.report)
 	cmd.Flag("output", "CSV to write with every policy, setting and actuator.").StringsVar(&r.outputs)
 	cmd.Flag("actuator", "What lies between a plan and an instance: direct, hpa with the defaults of Kubernetes, or hpa-zero with a tolerance of "+
-		"zero; repeatable, the first is the one of the report's worst day.").Default("direct", "hpa-zero", "hpa").StringsVar(&r.actuators)
-	cmd.Flag("target", "Share of minutes with a shortage for which each policy's setting is chosen on the validation part; repeatable.").
-		Default("0.01", "0.001").Float64ListVar(&r.targets)
+		"zero; repeatable, the first is the one of the report's worst day. Direct where empty, and all three with --report.").StringsVar(&r.actuators)
+	cmd.Flag("target", "Share of minutes with a shortage for which each policy's setting is chosen on the validation part; repeatable. 0.01 where "+
+		"empty, and 0.001 beside it with --report.").Float64ListVar(&r.targets)
 	cmd.Flag("train", "First part of the load, which is only learnt from.").Default("0.5").Float64Var(&r.train)
 	cmd.Flag("validation", "Part after it, on which settings are chosen. The rest is the test part.").Default("0.25").Float64Var(&r.validation)
 	cmd.Flag("boot-spread", "Standard deviation of boot times over their mean.").Default("0").Float64Var(&r.boot)
@@ -73,7 +75,7 @@ func (r *replayed) run(ctx context.Context, stdout, stderr io.Writer) error {
 		return err
 	}
 	if r.decisions != "" {
-		if err := s.decide(ctx, r.decisions, stdout); err != nil {
+		if err = s.decide(ctx, r.decisions, stdout); err != nil {
 			return err
 		}
 		if r.report == "" && len(r.outputs) == 0 {
@@ -84,11 +86,11 @@ func (r *replayed) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := c.WriteText(stdout); err != nil {
+	if err = c.WriteText(stdout); err != nil {
 		return err
 	}
 	for _, path := range r.outputs {
-		if err := writeFile(path, c.WriteCSV); err != nil {
+		if err = writeFile(path, c.WriteCSV); err != nil {
 			return err
 		}
 	}
@@ -135,16 +137,42 @@ func assumedPool(l replay.Load, train int) (pool.Pool, error) {
 	return pool.Pool{Name: "instances", Class: pool.Variable, Capacity: peak / 40, LeadTime: 4 * time.Minute}, nil
 }
 
-func (r *replayed) prepare(ctx context.Context, stderr io.Writer) (*situation, error) {
+// validate refuses what makes no sense together, and fills in what was not said.
+func (r *replayed) validate() error {
 	switch {
 	case r.input == "" && r.configFile == "":
-		return nil, errors.New("want --input, or --config.file with the --fleet whose demand is read, or both")
+		return errors.New("want --input, or --config.file with the --fleet whose demand is read, or both")
 	case r.input == "" && (len(r.names) > 0 || r.step != 0):
-		return nil, errors.New("--series and --step are for --input")
+		return errors.New("--series and --step are for --input")
 	case r.input != "" && (r.start != "" || r.end != ""):
-		return nil, errors.New("--start and --end are for a demand that is read from Prometheus")
+		return errors.New("--start and --end are for a demand that is read from Prometheus")
+	case r.fleet != "" && r.configFile == "":
+		return errors.New("--fleet: want the --config.file that it is in")
 	case len(r.names) > 1:
-		return nil, errors.New("--series: a replay is of one series")
+		return errors.New("--series: a replay is of one series")
+	}
+	actuators, targets := []string{"direct"}, []float64{0.01}
+	if r.report != "" {
+		actuators, targets = append(actuators, "hpa-zero", "hpa"), append(targets, 0.001)
+	}
+	if len(r.actuators) == 0 {
+		r.actuators = actuators
+	}
+	if len(r.targets) == 0 {
+		r.targets = targets
+	}
+	for _, name := range r.actuators {
+		if _, ok := actuatorNamed(name); !ok {
+			return fmt.Errorf("--actuator=%s: want direct, hpa or hpa-zero", name)
+		}
+	}
+	return nil
+}
+
+// prepare reads what is replayed.
+func (r *replayed) prepare(ctx context.Context, stderr io.Writer) (*situation, error) {
+	if err := r.validate(); err != nil {
+		return nil, err
 	}
 	s := &situation{}
 	if r.configFile != "" {
@@ -164,10 +192,25 @@ func (r *replayed) prepare(ctx context.Context, stderr io.Writer) (*situation, e
 			return nil, err
 		}
 	}
-	s.site.BootSpread = r.boot
+	s.site.BootSpread, s.site.MinimumBill = r.boot, time.Minute
+	if err := s.longEnough(); err != nil {
+		return nil, err
+	}
 	s.reduce(y.Step)
 	s.about = r.describe(s)
 	return s, nil
+}
+
+// longEnough refuses a load on which no instance could be planned.
+func (s *situation) longEnough() error {
+	span := time.Duration(len(s.load.Values)) * time.Minute
+	for _, p := range s.site.Pools {
+		if 2*p.LeadTime > span {
+			return fmt.Errorf("%s: pool %s: a lead time of %s is more than half of the load's %s, which is too short to plan on", s.load.Name, p.Name,
+				model.Duration(p.LeadTime), model.Duration(span))
+		}
+	}
+	return nil
 }
 
 // configured takes the fleet of the configuration.
@@ -268,10 +311,19 @@ func (r *replayed) describe(s *situation) replayReportOptions {
 	for _, p := range s.site.Pools {
 		priced = priced || p.Price.Hourly > 0
 	}
-	return replayReportOptions{
+	o := replayReportOptions{
+		Site: s.site, Interval: s.interval, Step: s.load.Step,
 		Title: "Replay of " + s.load.Name, Source: from, Fleet: s.fleet.Name, Version: version, Priced: priced, Mode: string(s.fleet.Policy.Mode),
 		Probability: s.fleet.Policy.Probability,
 	}
+	for _, name := range r.actuators {
+		a, _ := actuatorNamed(name)
+		o.Actuators = append(o.Actuators, a)
+	}
+	if s.config != nil {
+		o.Config = fmt.Sprintf("%x", sha256.Sum256(s.config))
+	}
+	return o
 }
 
 // probabilities are the settings that Forethought is tried with: the configured one, and others around it.
@@ -302,10 +354,7 @@ func (r *replayed) compare(ctx context.Context, stderr io.Writer, s *situation) 
 		Targets: r.targets, Subject: s.policy().Name(), WorstDay: r.report != "", Workers: runtime.GOMAXPROCS(0), Config: s.config,
 	}
 	for _, name := range r.actuators {
-		a, ok := actuatorNamed(name)
-		if !ok {
-			return nil, fmt.Errorf("--actuator=%s: want direct, hpa or hpa-zero", name)
-		}
+		a, _ := actuatorNamed(name)
 		o.Actuators = append(o.Actuators, a)
 	}
 	shown := newProgress(stderr, r.progress, "replayed days", 0)

@@ -46,6 +46,10 @@ func (s *situation) decide(ctx context.Context, path string, stdout io.Writer) (
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
+	if outcome.Minutes == 0 {
+		fmt.Fprintf(stdout, "%s: %d decisions; the load is too short for what they come to\n", path, rows.n)
+		return nil
+	}
 	fmt.Fprintf(stdout, "%s: %d decisions; behind a direct actuator %d of %d minutes short (%.2f %%), %.3f %% of the load unmet, %.1f instance-hours\n",
 		path, rows.n, outcome.Violations, outcome.Minutes, 100*outcome.Share(), 100*outcome.Unmet/max(outcome.Offered, 1e-300), outcome.InstanceHours)
 	return nil

@@ -17,7 +17,8 @@ import (
 var replayHTML string
 
 // replayTemplate begins with the style of the backtest's report.
-var replayTemplate = template.Must(template.New("replay").Parse(strings.Replace(replayHTML, "/* the style of report.html */", styleOf(reportHTML), 1)))
+var replayTemplate = template.Must(template.New("replay").Parse(strings.Replace(replayHTML, "/* the style of report.html "+
+	"*/", styleOf(reportHTML), 1)))
 
 // styleOf returns what stands in the style element of a page.
 func styleOf(page string) string {
@@ -107,7 +108,7 @@ func (r *replayReport) page() replayPage {
 		Verdict: r.verdict(), Worst: r.worstDay(), Cost: r.costs(), Days: r.days(),
 		Rules: r.rules(), Policies: r.policies(), Limits: r.limits(), Manifest: r.manifest(),
 	}
-	for i, name := range r.Comparison.Actuators {
+	for i, name := range r.Actuators {
 		p.Actuators = append(p.Actuators, r.actuator(i, name))
 	}
 	return p
@@ -116,7 +117,7 @@ func (r *replayReport) page() replayPage {
 // actuator returns what is shown of the i-th actuator.
 func (r *replayReport) actuator(i int, name string) replayActuator {
 	out := replayActuator{
-		ID: "actuator-" + name, Title: "Behind actuator " + name, Facts: r.oracleFacts(i), Pareto: r.pareto(i), Settings: r.allSettings(i),
+		ID: "actuator-" + name, Title: "Results behind actuator " + name, Facts: r.oracleFacts(i), Pareto: r.pareto(i), Settings: r.allSettings(i),
 	}
 	for _, target := range r.targets {
 		out.Results = append(out.Results, r.results(i, target, "test"), r.results(i, target, "validation"))
@@ -126,7 +127,7 @@ func (r *replayReport) actuator(i int, name string) replayActuator {
 
 // chosen returns the choice of a policy for the first target behind the first actuator; ok is false where it was not replayed.
 func (r *replayReport) chosen(policy string) (replay.Choice, bool) {
-	return r.Chosen(policy, r.Comparison.Actuators[0], r.targets[0])
+	return r.Chosen(policy, r.Actuators[0], r.targets[0])
 }
 
 // names returns the policies in the order of the comparison.

@@ -26,7 +26,7 @@ type replayRow struct {
 
 // results returns the choices for a target behind the i-th actuator, on one part.
 func (r *replayReport) results(i int, target float64, part string) replayTable {
-	name := r.Comparison.Actuators[i]
+	name := r.Actuators[i]
 	t := replayTable{
 		Title: fmt.Sprintf("At most %s of minutes short: on %s", fine(target), part), Open: part == "test",
 		Columns: r.columns(),
@@ -64,7 +64,11 @@ func (r *replayReport) columns() []string {
 // cells are the columns after the setting.
 func (r *replayReport) cells(o replay.Outcome, part replay.Part, b replay.Bounds) []string {
 	worst := dash
-	if !o.WorstDay.IsZero() {
+	switch {
+	case o.WorstDay.IsZero():
+	case o.Violations == 0:
+		worst = fine(0)
+	default:
 		worst = fine(o.Worst) + ", " + o.WorstDay.UTC().Format("2 Jan")
 	}
 	out := []string{
@@ -74,14 +78,14 @@ func (r *replayReport) cells(o replay.Outcome, part replay.Part, b replay.Bounds
 	if r.o.Priced {
 		out = append(out, r.money(o.Money), r.money(monthly(o.Money, part)))
 	}
-	return append(out, orDash(float64(o.Starts)/inDays(part)), worst)
+	return append(out, fmt.Sprintf("%.1f", float64(o.Starts)/inDays(part)), worst)
 }
 
 func settingText(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) }
 
 // allSettings returns every run behind the i-th actuator.
 func (r *replayReport) allSettings(i int) replayTable {
-	name := r.Comparison.Actuators[i]
+	name := r.Actuators[i]
 	t := replayTable{
 		Title: "Every setting behind actuator " + name, Note: "What was tried, on both parts, and for which target it was chosen.",
 		Columns: []string{"setting", "chosen for", "validation: short", "× oracle", "test: short", "× oracle", "hours"},
@@ -92,7 +96,8 @@ func (r *replayReport) allSettings(i int) replayTable {
 			continue
 		}
 		t.Rows = append(t.Rows, replayRow{Policy: run.Policy, Subject: run.Policy == r.Subject, Cells: []string{
-			settingText(run.Setting), r.chosenFor(run), fine(run.Validation.Share()), ratioText(run.Validation.InstanceHours / b.Validation.Physical.InstanceHours),
+			settingText(run.Setting), r.chosenFor(run), fine(run.Validation.Share()),
+			ratioText(run.Validation.InstanceHours / b.Validation.Physical.InstanceHours),
 			fine(run.Test.Share()), ratioText(run.Test.InstanceHours / b.Test.Physical.InstanceHours), orDash(run.Test.InstanceHours),
 		}})
 	}

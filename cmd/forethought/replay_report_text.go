@@ -20,17 +20,20 @@ const month = 30
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
+// percentSign follows a number without a line break between.
+const percentSign = "\u00a0%"
+
 // fine prints a share as per cent with so many digits that little is told from nothing.
 func fine(v float64) string {
 	switch p := 100 * v; {
 	case !finite(p):
 		return dash
 	case p > 0 && p < 0.001:
-		return "under 0.001 %"
+		return "under 0.001" + percentSign
 	case p >= 1000:
-		return strconv.FormatFloat(p, 'f', 0, 64) + " %"
+		return strconv.FormatFloat(p, 'f', 0, 64) + percentSign
 	default:
-		return strconv.FormatFloat(p, 'g', 3, 64) + " %"
+		return strconv.FormatFloat(p, 'g', 3, 64) + percentSign
 	}
 }
 
@@ -92,7 +95,8 @@ func (r *replayReport) lead() string {
 // oracleFacts says what the least is behind the i-th actuator.
 func (r *replayReport) oracleFacts(i int) string {
 	b := r.Oracles[i].Test
-	text := fmt.Sprintf("On test, whoever knew the future would need %s instance-hours without any shortage (the oracle), and %s behind this actuator (the bound).",
+	text := fmt.Sprintf("On test, whoever knew the future would need %s instance-hours without any shortage (the oracle), and %s behind "+
+		"this actuator (the bound).",
 		orDash(b.Physical.InstanceHours), orDash(b.Actuator.InstanceHours))
 	if i < len(r.o.Actuators) {
 		text += " " + actuatorText(r.o.Actuators[i])
@@ -120,19 +124,25 @@ func (r *replayReport) rules() []replayEntry {
 		{"load", r.loadText()},
 		{"parts", fmt.Sprintf("Learnt from: %s. Settings chosen on (validation): %s. Judged on (test): %s.",
 			r.partText(r.Parts.Train), r.partText(r.Parts.Validation), r.partText(r.Parts.Test))},
-		{"what a decision sees", "The load of the minutes before the one that it decides about, and nothing of that minute or later. Models are fitted " +
+		{"what a decision sees", "The load of the minutes before the one that it decides about, and nothing of that minute or later. Models " +
+			"are fitted " +
 			"on the way, as in the running program, and never on what lies ahead."},
 		{"tuning", r.tuning()},
-		{"time", "The cluster runs in ticks of 15 s. In each: interruptions, then the pod autoscaler looks at what is wanted, missing instances are started, " +
-			"unneeded ones stopped, the load is served by what is ready and wanted, and every instance is billed. Two hours before the validation part are run and not scored."},
+		{"time", "The cluster runs in ticks of 15 s. In each: interruptions, then the pod autoscaler looks at what is wanted, missing " +
+			"instances are started, " +
+			"unneeded ones stopped, the load is served by what is ready and wanted, and every instance is billed. Two hours before the " +
+			"validation part are run and not scored."},
 	}
 	if len(r.o.Site.Pools) > 0 {
 		entries = append(entries, r.siteRules()...)
 	}
 	return append(entries,
-		replayEntry{"shortage", "A minute is short where the load was above what served it at any tick. Minutes whose load is unknown are billed and not judged."},
-		replayEntry{"oracle", "The least instance-hours that serve the load without shortage for who knows all of it, with the same boot time: each instance pays the " +
-			"minutes in which it is needed and, of every gap, the gap or a stop and a start, whichever is less. The bound adds the time for which the actuator keeps idle " +
+		replayEntry{"shortage", "A minute is short where the load was above what served it at any tick. Minutes whose load is unknown are " +
+			"billed and not judged."},
+		replayEntry{"oracle", "The least instance-hours that serve the load without shortage for who knows all of it, with the same boot " +
+			"time: each instance pays the " +
+			"minutes in which it is needed and, of every gap, the gap or a stop and a start, whichever is less. The bound adds the time for " +
+			"which the actuator keeps idle " +
 			"instances. With random boots, interruptions or pools of unlike capacity they are a yardstick and no strict bound."})
 }
 
@@ -151,9 +161,10 @@ func (r *replayReport) loadText() string {
 func (r *replayReport) tuning() string {
 	counts := make([]string, 0, len(r.names()))
 	for _, name := range r.names() {
-		counts = append(counts, fmt.Sprintf("%s %d", name, len(r.Of(name, r.Comparison.Actuators[0]))))
+		counts = append(counts, fmt.Sprintf("%s %d", name, len(r.Of(name, r.Actuators[0]))))
 	}
-	return fmt.Sprintf("Every policy has one setting and at most %d values of it (%s). For each target and actuator the cheapest in instance-hours that meets "+
+	return fmt.Sprintf("Every policy has one setting and at most %d values of it (%s). For each target and actuator the cheapest in "+
+		"instance-hours that meets "+
 		"the target on validation is chosen; where none does, the one with the fewest short minutes. The test part has no say.",
 		replay.Budget, strings.Join(counts, ", "))
 }
@@ -167,9 +178,13 @@ func (r *replayReport) siteRules() []replayEntry {
 	}
 	boot := "Each start takes its pool's boot time."
 	if s.BootSpread > 0 {
-		boot = fmt.Sprintf("Boot times are lognormal, with the pool's as their mean and a standard deviation of %s of it, from seed %d.", fine(s.BootSpread), s.Seed)
+		boot = fmt.Sprintf("Boot times are lognormal, with the pool's as their mean and a standard deviation of %s of it, from seed "+
+			"%d.", fine(s.BootSpread), s.Seed)
 	}
-	billing := fmt.Sprintf("An instance is paid from its start on, boot included, and for %s at least.", model.Duration(s.MinimumBill))
+	billing := "An instance is paid from its start until its stop, boot included."
+	if s.MinimumBill > 0 {
+		billing += fmt.Sprintf(" It is paid for %s at least.", model.Duration(s.MinimumBill))
+	}
 	if !r.o.Priced {
 		billing += " Prices are not known, so that cost is counted in instance-hours."
 	}
@@ -185,7 +200,10 @@ func (r *replayReport) siteRules() []replayEntry {
 }
 
 func (r *replayReport) poolText(p pool.Pool) string {
-	text := fmt.Sprintf("One instance serves %s %s and boots for %s; at least %d", orDash(p.Capacity), r.Unit, model.Duration(p.LeadTime), p.Min)
+	text := fmt.Sprintf("One instance serves %s %s and boots for %s", orDash(p.Capacity), r.Unit, model.Duration(p.LeadTime))
+	if p.Min > 0 {
+		text += fmt.Sprintf(", at least %d", p.Min)
+	}
 	if p.Max > 0 {
 		text += fmt.Sprintf(", at most %d", p.Max)
 	}
@@ -203,18 +221,22 @@ func (r *replayReport) poolText(p pool.Pool) string {
 
 // policyTexts say what the policies do and what their setting is.
 var policyTexts = map[string]string{
-	"forethought": "This program's own loop: it forecasts the load's distribution and sizes for the window that an instance asked for now can serve. " +
+	"forethought": "This program's own loop: it forecasts the load's distribution and sizes for the window that an instance asked for " +
+		"now can serve. " +
 		"Setting: the probability with which demand is met.",
-	"static-peak": "A constant number of instances. Setting: the quantile of the training load that they serve, above 1 a multiple of its largest.",
+	"static-peak": "A constant number of instances. Setting: the quantile of the training load that they serve, above 1 a multiple of " +
+		"its largest.",
 	"hpa":         "The horizontal pod autoscaler, tuned: the last minute's load over a target. Setting: the target utilisation.",
-	today:         "The same with the usual target of 70 %, not tuned: what many run, and taken here for what runs today.",
+	today:         "The horizontal pod autoscaler with a target of 70 %, not tuned: what many run, and taken here for what runs today.",
 	"hpa-70%+20%": "The same with a fifth more of everything, not tuned.",
 	"schedule":    "A weekly timetable of the training part's largest load of each half hour, begun a boot time early. Setting: a factor.",
 	"last-value":  "Forecasts that the last minute's load stays. Setting: a factor.",
-	"seasonal-naive|reactive": "The largest load of the coming window a week ago, or a day ago where that was closer, and never less than the last " +
+	"seasonal-naive|reactive": "The largest load of the coming window a week ago, or a day ago where that was closer, and never less " +
+		"than the last " +
 		"minute's load. Setting: a factor.",
 	"holt-winters|reactive": "Additive Holt-Winters smoothing, and never less than the last minute's load. Setting: a factor.",
-	"cloud-hourly|reactive": "Hourly predictive scaling in the manner of the clouds, whose models are not published, and never less than the last " +
+	"cloud-hourly|reactive": "Hourly predictive scaling in the manner of the clouds, whose models are not published, and never less than " +
+		"the last " +
 		"minute's load. Setting: a factor.",
 }
 
@@ -222,7 +244,11 @@ var policyTexts = map[string]string{
 func (r *replayReport) policies() []replayEntry {
 	var out []replayEntry
 	for _, name := range r.names() {
-		if text := policyTexts[name]; text != "" {
+		text := policyTexts[name]
+		if first, second, two := strings.Cut(name, "|"); two && text == "" { // replay.Beside
+			text = fmt.Sprintf("What %s or %s wants, whichever is more.", first, second)
+		}
+		if text != "" {
 			out = append(out, replayEntry{name, text})
 		}
 	}
@@ -233,8 +259,10 @@ func (r *replayReport) policies() []replayEntry {
 func (r *replayReport) limits() []string {
 	out := []string{
 		"It is a simulation on the past: a load that behaves otherwise than on these days is served otherwise.",
-		"The demand must be the offered load. If it was measured where capacity was short, what was turned away is missing, and every policy looks better than it is.",
-		"Instances serve their whole capacity as soon as they have booted: cold caches, failed starts, sold-out instance types and slow image pulls are not simulated.",
+		"The demand must be the offered load. If it was measured where capacity was short, what was turned away is missing, and every " +
+			"policy looks better than it is.",
+		"Instances serve their whole capacity as soon as they have booted: cold caches, failed starts, sold-out instance types and slow " +
+			"image pulls are not simulated.",
 	}
 	if d := inDays(r.Parts.Test); d < 7 {
 		out = append(out, fmt.Sprintf("The test part of %.3g days holds no whole week, so that the days of the week it lacks are not judged.", d))
@@ -244,7 +272,8 @@ func (r *replayReport) limits() []string {
 		out = append(out, fmt.Sprintf("The load of %s of the test part's minutes is unknown; they were billed and not judged.", fine(share)))
 	}
 	if r.o.Step > time.Minute {
-		out = append(out, fmt.Sprintf("The source has one value every %s: what happens within is not seen, and shortage shorter than that is not either.",
+		out = append(out, fmt.Sprintf("The source has one value every %s: what happens within is not seen, and shortage shorter than that "+
+			"is not either.",
 			model.Duration(r.o.Step)))
 	}
 	return append(out, "It is one run: it has no interval of confidence. Differences of a few minutes or per cent may be luck.")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 
 	"github.com/forethought-autoscaler/forethought/replay"
@@ -24,11 +25,10 @@ const clearlyCheaper = 0.95
 
 // replayVerdict is what stands on top of the page.
 type replayVerdict struct {
-	Stance  stance
-	Head    string
-	Why     string
-	Facts   []string
-	Against []replayAgainst
+	Stance          stance
+	Head, Why, Next string
+	Facts           []string
+	Against         []replayAgainst
 }
 
 // replayAgainst is one policy beside the subject.
@@ -38,15 +38,32 @@ type replayAgainst struct{ Chip, Class, Text string }
 func (r *replayReport) verdict() replayVerdict {
 	subject, ok := r.chosen(r.Subject)
 	if !ok {
-		return replayVerdict{Stance: stanceSilent, Head: "No verdict", Why: "Forethought was not among the policies, so this replay says nothing about mode act."}
+		return replayVerdict{Stance: stanceSilent, Head: "No verdict", Why: "Forethought was not among the policies, so this replay says " +
+			"nothing about mode act."}
 	}
-	now, there := r.chosen(today)
-	var v replayVerdict
+	now, there := r.now(subject.Target)
+	v := replayVerdict{Facts: r.facts(subject), Against: r.comparisons(subject), Next: r.next(subject)}
 	v.Stance, v.Why = r.stance(subject, now, there)
 	v.Head = headOf(v.Stance, r.o.Mode)
-	v.Facts = r.facts(subject)
-	v.Against = r.comparisons(subject)
 	return v
+}
+
+// now returns what runs today: behind the default actuator of Kubernetes, or behind the first where that was not replayed.
+func (r *replayReport) now(target float64) (replay.Choice, bool) {
+	if x, ok := r.Chosen(today, replay.HPA().Name, target); ok {
+		return x, true
+	}
+	return r.Chosen(today, r.Actuators[0], target)
+}
+
+// next says how the mode is changed and how that is undone.
+func (r *replayReport) next(subject replay.Choice) string {
+	if r.o.Fleet == "" {
+		return ""
+	}
+	return fmt.Sprintf("Mode act is written as policy: {mode: act, probability: %v} of fleet %s. Mode shadow undoes it, and at once does "+
+		"POST /api/v1/fleets/%s/kill where "+
+		"--web.enable-admin-api is set.", subject.Run.Setting, r.o.Fleet, url.PathEscape(r.o.Fleet))
 }
 
 func headOf(s stance, mode string) string {
@@ -71,26 +88,28 @@ func (r *replayReport) stance(subject, now replay.Choice, there bool) (stance, s
 	case !subject.OnValidation:
 		return stanceRefused, fmt.Sprintf("No setting of %s left at most %s of the validation minutes short.", r.Subject, fine(subject.Target))
 	case !subject.OnTest:
-		return stanceRefused, fmt.Sprintf("%s left %s of the test minutes short, where at most %s was wanted.", capital(r.Subject), fine(test.Share()), fine(subject.Target))
+		return stanceRefused, fmt.Sprintf("%s left %s of the test minutes short, where at most %s was "+
+			"wanted.", capital(r.Subject), fine(test.Share()), fine(subject.Target))
 	case !there:
 		return stanceOpen, "It met its target, but what runs today was not replayed beside it."
 	}
 	cost, short := r.cost(test)-r.cost(now.Run.Test), test.Violations-now.Run.Test.Violations
+	name := today + " behind actuator " + now.Run.Actuator
 	switch {
 	case cost >= 0 && short >= 0 && (cost > 0 || short > 0):
-		return stanceRefused, fmt.Sprintf("It met its target, but against %s it saves nothing and is short no less often.", today)
+		return stanceRefused, fmt.Sprintf("It met its target, but against %s it saves nothing and is short no less often.", name)
 	case cost > 0:
 		return stanceOpen, fmt.Sprintf("It met its target and is short less often than %s, in %d minutes instead of %d, and costs %s more.",
-			today, test.Violations, now.Run.Test.Violations, fine(r.cost(test)/r.cost(now.Run.Test)-1))
+			name, test.Violations, now.Run.Test.Violations, fine(r.cost(test)/r.cost(now.Run.Test)-1))
 	case short > 0:
 		return stanceOpen, fmt.Sprintf("It met its target and costs %s less than %s, and is short more often, in %d minutes instead of %d.",
-			fine(1-r.cost(test)/r.cost(now.Run.Test)), today, test.Violations, now.Run.Test.Violations)
+			fine(1-r.cost(test)/r.cost(now.Run.Test)), name, test.Violations, now.Run.Test.Violations)
 	}
 	if rival, ok := r.rival(subject); ok {
 		return stanceOpen, fmt.Sprintf("It met its target and is no worse than %s, but %s, a simpler policy, met the target too for %s less.",
-			today, rival.Run.Policy, fine(1-r.cost(rival.Run.Test)/r.cost(test)))
+			name, rival.Run.Policy, fine(1-r.cost(rival.Run.Test)/r.cost(test)))
 	}
-	return stanceSupported, fmt.Sprintf("It met its target on test, and against %s neither its cost nor its short minutes are worse.", today)
+	return stanceSupported, fmt.Sprintf("It met its target on test, and against %s neither its cost nor its short minutes are worse.", name)
 }
 
 // rival returns the cheapest other policy that met the subject's target on both parts for clearly less.
@@ -117,14 +136,17 @@ func (r *replayReport) cost(o replay.Outcome) float64 {
 func (r *replayReport) facts(subject replay.Choice) []string {
 	test, actuator := subject.Run.Test, subject.Run.Actuator
 	out := []string{
-		fmt.Sprintf("On test, behind actuator %s, it was short in %s of %d (%s) where at most %s was wanted: %s. The longest shortage took %s; %s of the load was not served.",
-			actuator, minutesText(test.Violations), test.Minutes, fine(test.Share()), fine(subject.Target), metText(subject.OnTest), minutesText(test.WorstRun),
+		fmt.Sprintf("On test, behind actuator %s, it was short in %s of %d (%s) where at most %s was wanted: %s. The longest shortage took "+
+			"%s; %s of the load was not served.",
+			actuator, minutesText(test.Violations), test.Minutes, fine(test.Share()), fine(subject.Target), metText(subject.OnTest),
+			minutesText(test.WorstRun),
 			fine(test.Unmet/test.Offered)),
 		fmt.Sprintf("It used %s instance-hours, %s times the least that whoever knew the future would need.%s",
 			orDash(test.InstanceHours), ratioText(test.InstanceHours/r.Oracles[0].Test.Physical.InstanceHours), r.bill(test)),
 	}
 	if !test.WorstDay.IsZero() && test.Violations > 0 {
-		out = append(out, fmt.Sprintf("Its worst day was %s, with %s of the minutes short.", test.WorstDay.UTC().Format("Monday 2 January 2006"), fine(test.Worst)))
+		out = append(out, fmt.Sprintf("Its worst day was %s, with %s of the minutes "+
+			"short.", test.WorstDay.UTC().Format("Monday 2 January 2006"), fine(test.Worst)))
 	}
 	out = append(out, r.settingFact(subject))
 	return append(out, r.otherFacts(subject)...)
@@ -147,7 +169,8 @@ func (r *replayReport) bill(o replay.Outcome) string {
 
 // settingFact says what was chosen, and what the configured setting would have come to where that is another.
 func (r *replayReport) settingFact(subject replay.Choice) string {
-	text := fmt.Sprintf("Chosen on validation: probability %v, with %s of its minutes short.", subject.Run.Setting, fine(subject.Run.Validation.Share()))
+	text := fmt.Sprintf("Chosen on validation: probability %v, with %s of its minutes "+
+		"short.", subject.Run.Setting, fine(subject.Run.Validation.Share()))
 	if r.o.Probability == 0 || r.o.Probability == subject.Run.Setting {
 		return text
 	}
@@ -157,7 +180,8 @@ func (r *replayReport) settingFact(subject replay.Choice) string {
 		return text + fmt.Sprintf(" The configured one, %v, was not replayed.", r.o.Probability)
 	}
 	test := runs[i].Test
-	return text + fmt.Sprintf(" The configuration has %v, which would have left %s of the test minutes short with %s instance-hours: what is said here holds for %v only.",
+	return text + fmt.Sprintf(" The configuration has %v, which would have left %s of the test minutes short with %s instance-hours: "+
+		"what is said here holds for %v only.",
 		r.o.Probability, fine(test.Share()), orDash(test.InstanceHours), subject.Run.Setting)
 }
 
@@ -180,11 +204,16 @@ func (r *replayReport) otherFacts(subject replay.Choice) []string {
 
 // comparisons sets the subject beside every other policy, what runs today and the tuned forecasts first.
 func (r *replayReport) comparisons(subject replay.Choice) []replayAgainst {
-	first := []string{today, "static-peak", "seasonal-naive|reactive", "holt-winters|reactive"}
+	order := []string{today, "static-peak", "seasonal-naive|reactive", "holt-winters|reactive"}
+	for _, name := range r.names() {
+		if !slices.Contains(order, name) {
+			order = append(order, name)
+		}
+	}
 	var out []replayAgainst
-	for _, name := range slices.Concat(first, r.names()) {
+	for _, name := range order {
 		other, ok := r.chosen(name)
-		if !ok || name == r.Subject || len(out) >= len(first) && slices.Contains(first, name) {
+		if !ok || name == r.Subject {
 			continue
 		}
 		out = append(out, r.against(subject, other, name))
@@ -203,82 +232,4 @@ func (r *replayReport) asDeployed(subject replay.Choice) []replayAgainst {
 		return nil
 	}
 	return []replayAgainst{r.against(subject, other, today+" behind actuator "+usual+", as many run it")}
-}
-
-// against compares the test parts of two runs.
-func (r *replayReport) against(subject, other replay.Choice, name string) replayAgainst {
-	a, b := subject.Run.Test, other.Run.Test
-	cost, short := r.cost(a)-r.cost(b), a.Violations-b.Violations
-	out := replayAgainst{Text: fmt.Sprintf("Against %s: %s, and %s.%s", name, r.costText(a, b), shortText(a, b), r.equalText(subject, other))}
-	if !other.OnTest {
-		out.Text += fmt.Sprintf(" It missed the target, with %s of the minutes short.", fine(b.Share()))
-	}
-	switch {
-	case cost <= 0 && short <= 0 && (cost < 0 || short < 0):
-		out.Chip, out.Class = "better", "best"
-	case cost >= 0 && short >= 0 && (cost > 0 || short > 0):
-		out.Chip, out.Class = "worse", "worse"
-	case cost == 0 && short == 0:
-		out.Chip, out.Class = "equal", "even"
-	default:
-		out.Chip, out.Class = "trade", "even"
-	}
-	return out
-}
-
-// costText says how much more or less a costs than b.
-func (r *replayReport) costText(a, b replay.Outcome) string {
-	text := fmt.Sprintf("%s instance-hours (%s against %s)", moreOrFewer(a.InstanceHours, b.InstanceHours, "fewer"), orDash(a.InstanceHours), orDash(b.InstanceHours))
-	if r.o.Priced {
-		text += fmt.Sprintf(", %s money (%s against %s in %d days)", moreOrFewer(a.Money, b.Money, "less"),
-			r.money(monthly(a.Money, r.Parts.Test)), r.money(monthly(b.Money, r.Parts.Test)), month)
-	}
-	return text
-}
-
-// moreOrFewer says how much a is above or below b; less is the word for below.
-func moreOrFewer(a, b float64, less string) string {
-	switch change := a/b - 1; {
-	case !finite(change):
-		return "not comparable"
-	case change < 0:
-		return fine(-change) + " " + less
-	case change > 0:
-		return fine(change) + " more"
-	}
-	return "as many"
-}
-
-// shortText says how often both are short.
-func shortText(a, b replay.Outcome) string {
-	text := fmt.Sprintf("short in %s instead of %d", minutesText(a.Violations), b.Violations)
-	switch {
-	case a.Violations == b.Violations:
-		return fmt.Sprintf("short in %s like it", minutesText(a.Violations))
-	case a.Violations == 0 || b.Violations == 0:
-		return text
-	case a.Violations < b.Violations:
-		return text + fmt.Sprintf(", %.3g times fewer", float64(b.Violations)/float64(a.Violations))
-	}
-	return text + fmt.Sprintf(", %.3g times as many", float64(a.Violations)/float64(b.Violations))
-}
-
-// equalText says how both compare where the other policy is set so that it is short as often.
-func (r *replayReport) equalText(subject, other replay.Choice) string {
-	if other.Run.Actuator != subject.Run.Actuator || len(r.Of(other.Run.Policy, other.Run.Actuator)) < 2 {
-		return "" // one setting alone can't be made equal
-	}
-	for _, e := range r.Equals {
-		if e.Policy != other.Run.Policy || e.Actuator != other.Run.Actuator || e.Target != subject.Target {
-			continue
-		}
-		switch {
-		case e.Match == replay.Unreached || !finite(e.Ratio):
-			return " None of its settings is short as seldom."
-		case e.Match == replay.AtMost:
-			return fmt.Sprintf(" At equal shortage Forethought needs %s times its instance-hours at least: its leanest setting is short less often.", ratioText(e.Ratio))
-		}
-		return fmt.Sprintf(" At equal shortage Forethought needs %s times its instance-hours.", ratioText(e.Ratio))
-	}
-	return ""
 }

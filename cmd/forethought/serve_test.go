@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -338,14 +339,28 @@ func TestSeveralReplicasAnswerTheSame(t *testing.T) {
 		return wave(at) + 10*math.Mod(float64(at.Unix()/300)*0.618, 1)
 	}}}}
 	early, late := serveOn(t, fake, "demand", ""), serveOn(t, fake, "demand", "")
-	for at := noon; at.Before(noon.Add(7 * time.Hour)); at = at.Add(7 * time.Minute) {
+	var made []pool.Decision
+	scraped := func(value func(pool.Decision) float64) map[string]func(time.Time) float64 {
+		return map[string]func(time.Time) float64{"a": func(at time.Time) float64 {
+			for _, d := range slices.Backward(made) {
+				if d.At.Before(at) {
+					return value(d)
+				}
+			}
+			return math.NaN()
+		}}
+	}
+	fake.series[`max(forethought_pool_instances_planned{fleet="web",pool="spot"})`] = scraped(func(d pool.Decision) float64 { return float64(d.Plan.Total()) })
+	fake.series[`max(forethought_plan_probability{fleet="web"})`] = scraped(func(d pool.Decision) float64 { return d.Working })
+	apart := 7 * time.Minute
+	for at := noon; at.Before(noon.Add(7 * time.Hour)); at = at.Add(apart) {
+		// The one that starts later finds the turns of every minute before.
+		if apart = 7 * time.Minute; at.After(noon.Add(160*time.Minute)) && at.Before(noon.Add(190*time.Minute)) {
+			apart = time.Minute
+		}
 		now = at
 		a := turn(early, at)
-		for _, target := range a.Decision.Plan.Targets { // as a scrape of the replica would store it
-			n := float64(target.Instances)
-			expr := fmt.Sprintf("max(forethought_pool_instances_planned{fleet=\"web\",pool=%q})", target.Pool)
-			fake.series[expr] = map[string]func(time.Time) float64{"a": func(time.Time) float64 { return n }}
-		}
+		made = append(made, a.Decision)
 		if at.Before(noon.Add(3 * time.Hour)) {
 			continue
 		}

@@ -176,13 +176,15 @@ func (m *model) Simulate(h, n int, seed uint64) [][]float64 {
 		origins = len(order[0])
 	}
 	ranks := newRanks(rng, n, origins)
+	values := make([]float64, n)
 	for k, g := range m.quantiles(h) {
+		g.Spaced(values)
 		var by []uint16
 		if order != nil {
 			by = order[min(k, len(order)-1)]
 		}
 		for rank, i := range ranks.at(by) {
-			paths[i][k] = g.Quantile((float64(rank) + 0.5) / float64(n))
+			paths[i][k] = values[rank]
 		}
 	}
 	return paths
