@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Measures accuracy on the real traces against the committed docs/accuracy.md and against the gates of docs/results.md, and what the program
 # costs. Figures of cost are printed and not asserted: other work on the machine moves them. Accuracy is skipped where FORETHOUGHT_DATA does
-# not say where the traces are. FORETHOUGHT_BENCH=short leaves out M4 hourly, which takes five CPU minutes.
+# not say where the traces are. FORETHOUGHT_BENCH=short leaves out M4 hourly, which takes five CPU minutes, and most of the replays, which take ten.
 #
 #   bench.sh         all of it
+#   bench.sh replays  the replays only, written into docs/results.md
 #   bench.sh peers   other programs on the same data in the same run, into docs/results.md. FORETHOUGHT_PEERS names the folder whose run.sh
 #                    runs them and WORK, a folder for their files, in which "run.sh setup" was run
 set -euo pipefail
@@ -16,12 +17,21 @@ if [[ "${1:-}" == peers ]]; then
   exit
 fi
 
+if [[ "${1:-}" == replays ]]; then
+  FORETHOUGHT_BENCH=full "$go" test -tags bench -count=1 -run TestReplays -timeout 40m -v ./cmd/forethought -rewrite
+  exit
+fi
+
 echo "--- accuracy (docs/accuracy.md)"
 "$go" test -tags bench -count=1 -run TestAccuracy -timeout 40m -v ./cmd/forethought | grep -vE '^=== |of [0-9]+ series'
 
 echo "--- gates (docs/results.md) and the speed of each method"
 FORETHOUGHT_PEERS='' FORETHOUGHT_BENCH=${FORETHOUGHT_BENCH:-full} \
   "$go" test -tags bench -count=1 -run TestResults -timeout 40m -v ./cmd/forethought | grep -vE '^=== '
+
+echo "--- replays beside other policies (docs/results.md)"
+FORETHOUGHT_BENCH=${FORETHOUGHT_BENCH:-full} \
+  "$go" test -tags bench -count=1 -run TestReplays -timeout 40m -v ./cmd/forethought | grep -vE '^=== '
 
 echo "--- forethought forecast on every file"
 for file in "${FORETHOUGHT_DATA:-/nowhere}"/demand/*.csv.gz; do

@@ -55,6 +55,9 @@ func NewCollector(board pool.Board, now func() time.Time) prometheus.Collector {
 		onDemand: gauge("plan_on_demand_hourly_cost",
 			"What as much capacity costs without commitments and interruptible instances; subtract forethought_plan_hourly_cost for the saving."),
 		moves: gauge("plan_moves", "Instances that the plan proposes to move from one pool into another.", "from", "to"),
+		score: gauge("plan_quantile_score",
+			"Mean quantile score of the windows that plans are sized for, over a day that fades: of the forecast (model) and of the last value with its usual changes (naive). Less is better.",
+			"forecast"),
 		probability: gauge("plan_probability",
 			"Probability that the plan is sized with, so that over time the demand is met with the one that is asked for."),
 		unmet: gauge("plan_unmet_ratio", "Share of the demand planned for that the bounds of the pools leave unserved."),
@@ -74,7 +77,7 @@ type collector struct {
 	instances, desired, planned, reactive *prometheus.Desc
 	leadTime, validUntil, cost, unmet     *prometheus.Desc
 	price, warm, types                    *prometheus.Desc
-	onDemand, moves, probability          *prometheus.Desc
+	onDemand, moves, probability, score   *prometheus.Desc
 	workload, state, mode                 *prometheus.Desc
 }
 
@@ -82,7 +85,7 @@ type collector struct {
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		c.demand, c.forecast, c.peak, c.forNow, c.skill, c.coverage, c.method, c.origin, c.instances, c.desired, c.planned, c.reactive,
-		c.leadTime, c.price, c.warm, c.types, c.validUntil, c.cost, c.onDemand, c.moves, c.probability, c.unmet, c.workload, c.state, c.mode,
+		c.leadTime, c.price, c.warm, c.types, c.validUntil, c.cost, c.onDemand, c.moves, c.probability, c.score, c.unmet, c.workload, c.state, c.mode,
 	} {
 		ch <- d
 	}
@@ -180,6 +183,10 @@ func (c *collector) decision(o sink, s pool.Snapshot) {
 	o.moved(c.moves, d.Plan.Moves)
 	c.composition(o, s)
 	o.put(c.unmet, d.Plan.Unmet)
+	if model, naive, ok := d.Pace.Skill.Scores(); ok {
+		o.put(c.score, model, "model")
+		o.put(c.score, naive, "naive")
+	}
 	o.targets(c.desired, d.Effective())
 	o.targets(c.planned, d.Plan)
 	o.targets(c.reactive, d.Reactive)

@@ -59,6 +59,15 @@ func (w *worker) restore(ctx context.Context, at time.Time) (*former, error) {
 			f.targets = append(f.targets, pool.Target{Pool: name, Instances: int(math.Round(v))})
 		}
 	}
+	scores := [2]float64{}
+	for i, of := range []string{"model", "naive"} {
+		y, err := w.published(ctx, fmt.Sprintf("max(forethought_plan_quantile_score{fleet=%q,forecast=%q})", w.Name, of), at)
+		if err != nil {
+			return nil, err
+		}
+		_, scores[i], _ = y.Last()
+	}
+	f.pace.Skill = pool.RestoredSkill(scores[0], scores[1])
 	if !w.Policy.Paced {
 		return f, nil
 	}

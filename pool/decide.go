@@ -24,13 +24,14 @@ func Decide(in Input) (Decision, error) {
 		in.Paths = nil
 	}
 	s := &sizer{in: in, present: in.Demand + in.Pending, probability: in.Policy.Probability}
+	s.pace.Skill = in.Pace.Skill.settle(in)
+	if in.Changes != nil {
+		s.naive = 1 - s.pace.Skill.weight()
+	}
 	if in.Policy.Paced {
-		s.pace = in.Pace.settle(in)
-		s.pace.Skill = s.pace.Skill.settle(in)
-		s.probability = s.pace.working(in.Policy.Probability)
-		if in.Changes != nil {
-			s.naive = 1 - s.pace.Skill.weight()
-		}
+		paced := in.Pace.settle(in)
+		paced.Skill = s.pace.Skill
+		s.pace, s.probability = paced, paced.working(in.Policy.Probability)
 	}
 	s.reactive, _ = fill(in.Pools, s.present)
 	s.size()
@@ -48,8 +49,8 @@ func Decide(in Input) (Decision, error) {
 	if !in.Lean {
 		d.Peaks = in.Paths.running()
 	}
-	if in.Policy.Paced {
-		s.compare()
+	s.compare()
+	if d.Pace = s.pace; in.Policy.Paced {
 		d.Pace = s.pace.after(in, d.Plan.Targets)
 	}
 	return d, nil
@@ -108,7 +109,7 @@ func (s *sizer) peak(from time.Time, span time.Duration) float64 {
 	case s.naive == 0:
 		return s.in.Paths.peak(first, last).Quantile(s.probability)
 	}
-	usual := max(s.present+s.in.Changes.peak(first, last).Quantile(s.probability), 0)
+	usual := max(s.present+s.in.Changes.peak(first, last, s.present).Quantile(s.probability), 0)
 	if s.naive == 1 {
 		return usual
 	}
@@ -143,7 +144,7 @@ func (s *sizer) compare() {
 		return
 	}
 	t.Forecast = s.in.Paths.peak(first, last).Quantile(p)
-	t.Naive = max(s.in.Demand+s.in.Changes.peak(first, last).Quantile(p), 0)
+	t.Naive = max(s.in.Demand+s.in.Changes.peak(first, last, s.in.Demand).Quantile(p), 0)
 	s.pace.Skill.Open = append(slices.Clone(open), t)
 }
 

@@ -1,7 +1,6 @@
 package pool_test
 
 import (
-	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -170,12 +169,6 @@ func TestAForecastThatIsWorseThanTheLastValueLosesItsPlace(t *testing.T) {
 		}
 	}
 	t.Error("the forecast does not get its place back")
-}
-
-func TestChanges(t *testing.T) {
-	if pool.NewChanges(nil) != nil || pool.NewChanges([]float64{math.NaN()}) != nil {
-		t.Error("a history without observations has changes")
-	}
 }
 
 // TestStock lets a demand of ten instances that may grow by up to four have instances standing by.

@@ -21,6 +21,19 @@ type Skill struct {
 	Settled time.Time
 }
 
+// RestoredSkill returns the Skill of an earlier process whose scores are known; one that is not above 0 and finite makes none.
+func RestoredSkill(forecast, naive float64) Skill {
+	if !positive(forecast) || !positive(naive) {
+		return Skill{}
+	}
+	return Skill{Forecast: forecast, Naive: naive, Scored: skillLeast, Lost: forecast > skillLoss*naive}
+}
+
+// Scores returns the scores of the forecast and of the naive one; ok is false while there are too few to compare them.
+func (k Skill) Scores() (forecast, naive float64, ok bool) {
+	return k.Forecast, k.Naive, k.Scored >= skillLeast
+}
+
 // Trial is one window: what both forecasts said of the largest observation on the grid from From to To, and the largest one seen.
 type Trial struct {
 	From, To        time.Time
@@ -55,8 +68,8 @@ func (k Skill) settle(in Input) Skill {
 			open = append(open, t)
 		case !math.IsNaN(t.Peak):
 			memory := math.Exp(-float64(in.Forecast.Step) / float64(skillMemory))
-			k.Forecast = memory*k.Forecast + forecast.QuantileScore(in.Policy.Probability, t.Forecast, t.Peak)
-			k.Naive = memory*k.Naive + forecast.QuantileScore(in.Policy.Probability, t.Naive, t.Peak)
+			k.Forecast = memory*k.Forecast + (1-memory)*forecast.QuantileScore(in.Policy.Probability, t.Forecast, t.Peak)
+			k.Naive = memory*k.Naive + (1-memory)*forecast.QuantileScore(in.Policy.Probability, t.Naive, t.Peak)
 			k.Scored++
 		}
 	}

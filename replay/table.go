@@ -29,7 +29,7 @@ func (c *Comparison) WriteText(w io.Writer) error {
 }
 
 const tableLegend = `
-setting: chosen on validation as the leanest that meets the target, ! where none does; met: on test
+setting: chosen on validation as the leanest that meets nine tenths of the target, ! where none does; met: on test
 short: minutes with any shortage; unmet: share of the load; run: the longest shortage in minutes; x oracle: instance-hours over the
 least that whoever knows the future needs without shortage, x bound: behind this actuator; worst day: share of its minutes short
 `

@@ -23,12 +23,12 @@ func TestChoose(t *testing.T) {
 				c.Run.Setting, c.OnValidation, c.OnTest, setting, onValidation, onTest)
 		}
 	}
-	v := []Outcome{outcome(50, 10, 1), outcome(10, 12, 2), outcome(3, 14, 3), outcome(0, 13, 4)}
+	v := []Outcome{outcome(50, 10, 1), outcome(9, 12, 2), outcome(3, 14, 3), outcome(0, 13, 4)}
 	test := []Outcome{outcome(0, 10, 1), outcome(11, 12, 2), outcome(0, 14, 3), outcome(1, 13, 4)}
-	f(0.01, 1, true, false, v, test) // as many as the target meet it; the test part has no say
+	f(0.01, 1, true, false, v, test) // nine tenths of the target; the test part has no say
 	f(0.001, 3, true, true, v, test)
 	f(0.009, 3, true, true, v, test)                                                       // cheaper than a leaner setting
-	f(0.05, 0, true, true, v, test)                                                        //
+	f(0.056, 0, true, true, v, test)                                                       //
 	f(0.001, 2, false, true, v[:3], test)                                                  // none meets it: the fewest violations
 	f(0.1, 1, true, true, []Outcome{v[1], outcome(9, 12, 1)}, []Outcome{test[1], test[1]}) // as many hours: the money
 	f(0.1, 0, true, true, []Outcome{v[1], v[1]}, []Outcome{test[1], test[1]})              // the leanest

@@ -23,6 +23,7 @@ var (
 // elsewhere are metrics of what the demo's fleets do not have: several types, a warm stock, commitments, moves. The tests of package
 // exporter hold them to METRICS.md.
 var elsewhere = []string{
+	"forethought_plan_quantile_score", // of windows that are over
 	"forethought_pool_type_instances_desired", "forethought_pool_warm_instances_desired", "forethought_plan_moves",
 	"forethought_plan_on_demand_hourly_cost",
 }

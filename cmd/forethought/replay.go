@@ -269,6 +269,7 @@ func (s *situation) reduce(step time.Duration) {
 	f := &s.fleet
 	f.Step = max(f.Step, step)
 	f.Pending, f.Saturated, f.Shapes, f.Exclude, f.Leading = "", "", "", nil, nil
+	f.Classify, f.Migration = nil, nil
 	reach := pool.Reach(s.site.Pools, f.Policy) + 2*s.interval + f.Step
 	f.Horizon = int(math.Ceil(float64(reach) / float64(f.Step)))
 	f.Method = recipe{step: f.Step, horizon: f.Horizon, calendar: f.Calendar}.auto()

@@ -29,9 +29,6 @@ var replayTraces = [][2]string{
 	{"ipsc_nodes_5m", "cpu_total"}, {"philly_gpudemand_5m", "gpu_vc_6c71a0"}, {"philly_gpudemand_5m", "gpu_vc_11cb48"},
 }
 
-// replayDays is how much of the end of a trace is replayed.
-const replayDays = 56
-
 // shortTraces is how many of them a short run has.
 const shortTraces = 5
 
@@ -81,16 +78,6 @@ func prepareBench(t *testing.T, file, name string) *benched {
 	s, err := r.prepare(context.Background(), io.Discard)
 	if err != nil {
 		t.Fatal(err)
-	}
-	if most := replayDays * 24 * 60; len(s.load.Values) > most { // from a midnight on
-		from := series.Align(s.load.At(len(s.load.Values)-most), day)
-		m := int(from.Sub(s.load.Start) / time.Minute)
-		s.load.Start, s.load.Values = from, s.load.Values[m:]
-		s.site.Pools = nil
-		if err = r.assume(s); err != nil {
-			t.Fatal(err)
-		}
-		s.reduce(s.load.Step)
 	}
 	parts, err := replay.Split(s.load, r.train, r.validation)
 	if err != nil {
@@ -245,14 +232,14 @@ func writeReplays(t *testing.T, doc io.Writer, all []*benched) {
 	fmt.Fprintf(doc, `
 ## Replays: instances and shortage beside other policies
 
-Written by `+"`make bench`"+` with `+"`-rewrite`"+`. %d demands, the last %d days of each replayed minute by minute as `+"`forethought replay --input`"+` does: an instance starts in 4 minutes, 40 of them
+Written by `+"`bench.sh replays`"+`; `+"`make bench`"+` measures them again and fails beyond what is held. %d demands, each replayed minute by minute as `+"`forethought replay --input`"+` does: an instance starts in 4 minutes, 40 of them
 serve the 99.9th percentile of the training part; the first half of each trace is for training, a quarter for choosing each policy's one setting
 among 12, the last quarter is what is shown. The program decides with its own loop and its defaults, behind an actuator that does what it says
 ("direct"); the horizontal pod autoscaler at 70 %% (HPA) is behind its own defaults. The oracle knows the future and leaves no shortage. Demands
 of steps of 5 to 30 minutes stand for all minutes of a step. A demand is predictable where, in training, 99 %% of the rises within five minutes are
 less than a quarter of its mean, sparse where it needs less than three instances, and bursty otherwise. Chosen on validation, %d of %d predictable demands and %d of
 all %d meet "at most 1 %% of minutes short" on test, %d and %d "at most 0.1 %%".
-`, len(all), replayDays, met(0.01, easy), len(easy), met(0.01, all), len(all), met(0.001, easy), met(0.001, all))
+`, len(all), met(0.01, easy), len(easy), met(0.01, all), len(all), met(0.001, easy), met(0.001, all))
 	over := figures(easy, func(b *benched) float64 { return b.overOracle(b.run("forethought", "direct", 0.01).Run) })
 	hours := figures(easy, func(b *benched) float64 {
 		return b.run("forethought", "direct", 0.01).Run.Test.InstanceHours / b.run("hpa-70%", "hpa", 0.01).Run.Test.InstanceHours
@@ -446,10 +433,13 @@ func submissions(t *testing.T, name string) series.Series {
 	return y
 }
 
+// sectionBegin marks where a part of a document begins that is written by itself.
+func sectionBegin(name string) string { return "<!-- begin " + name + " -->\n" }
+
 // rewriteSection replaces what a document has between the marks of a name, or appends it.
 func rewriteSection(t *testing.T, path, name, text string) {
 	t.Helper()
-	begin, end := "<!-- begin "+name+" -->\n", "<!-- end "+name+" -->\n"
+	begin, end := sectionBegin(name), "<!-- end "+name+" -->\n"
 	old, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

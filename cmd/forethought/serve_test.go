@@ -352,7 +352,17 @@ func TestSeveralReplicasAnswerTheSame(t *testing.T) {
 	}
 	fake.series[`max(forethought_pool_instances_planned{fleet="web",pool="spot"})`] = scraped(func(d pool.Decision) float64 { return float64(d.Plan.Total()) })
 	fake.series[`max(forethought_plan_probability{fleet="web"})`] = scraped(func(d pool.Decision) float64 { return d.Working })
-	apart := 7 * time.Minute
+	score := func(value func(model, naive float64) float64) map[string]func(time.Time) float64 {
+		return scraped(func(d pool.Decision) float64 {
+			if model, naive, ok := d.Pace.Skill.Scores(); ok {
+				return value(model, naive)
+			}
+			return math.NaN()
+		})
+	}
+	fake.series[`max(forethought_plan_quantile_score{fleet="web",forecast="model"})`] = score(func(model, _ float64) float64 { return model })
+	fake.series[`max(forethought_plan_quantile_score{fleet="web",forecast="naive"})`] = score(func(_, naive float64) float64 { return naive })
+	var apart time.Duration
 	for at := noon; at.Before(noon.Add(7 * time.Hour)); at = at.Add(apart) {
 		// The one that starts later finds the turns of every minute before.
 		if apart = 7 * time.Minute; at.After(noon.Add(160*time.Minute)) && at.Before(noon.Add(190*time.Minute)) {
