@@ -39,6 +39,7 @@ func (k *checker) demand(d *Demand, key string) {
 	k.ownOutput(key+".query", d.Query)
 	k.expr(key+".pending", d.Pending)
 	k.expr(key+".saturated", d.Saturated)
+	k.expr(key+".failing", d.Failing)
 	k.expr(key+".shapes", d.Shapes)
 	k.asked(key+".unit", k.checks.Unit, d.Unit)
 	step := key + ".step"

@@ -40,13 +40,13 @@ func TestKeyErrors(t *testing.T) {
 	}
 	f("unit: cores", "unt: cores",
 		"f.yml:4: fleets[0].demand.unit: required key is missing; allowed: a string",
-		"f.yml:6: fleets[0].demand.unt: unknown key; allowed: query, unit, step, pending, saturated, shapes; did you mean unit?")
+		"f.yml:6: fleets[0].demand.unt: unknown key; allowed: query, unit, step, pending, saturated, failing, shapes; did you mean unit?")
 	f("    unit: cores\n", "    unit: cores\n    colour: red\n",
-		"f.yml:7: fleets[0].demand.colour: unknown key; allowed: query, unit, step, pending, saturated, shapes")
+		"f.yml:7: fleets[0].demand.colour: unknown key; allowed: query, unit, step, pending, saturated, failing, shapes")
 	f("    unit: cores\n", "    unit: cores\n    unit: bytes\n",
 		"f.yml:7: fleets[0].demand.unit: duplicate key, first in line 6; allowed: once")
 	f("    unit: cores\n", "    unit: cores\n    \"a b\\nc\": 1\n",
-		`f.yml:7: fleets[0].demand."a b\nc": unknown key; allowed: query, unit, step, pending, saturated, shapes`)
+		`f.yml:7: fleets[0].demand."a b\nc": unknown key; allowed: query, unit, step, pending, saturated, failing, shapes`)
 	f("    unit: cores\n", "    unit: cores\n    [a]: 1\n",
 		"f.yml:7: fleets[0].demand: a list is used as a key; allowed: a word")
 	f("    unit: cores\n", "    unit: cores\n    <<: 5\n",

@@ -117,6 +117,10 @@ type Demand struct {
 	// 0.95 * sum(batch_cores)". An observation made then is a lower bound of the demand: one that is below what was observed at the same
 	// time on earlier days counts as missing for learning, so that it never pulls the forecast down.
 	Saturated Expr `yaml:"saturated,omitempty"`
+	// Failing yields a value other than 0 while the served workload fails, such as a firing alert on its errors. Where the demand is less than
+	// half of what it was within the last hour at the same time, or up to 10m after, nothing shrinks: the demand that an outage keeps away comes
+	// back at once.
+	Failing Expr `yaml:"failing,omitempty"`
 	// Shapes yields how many jobs of each shape there are, as one series a shape whose labels cpu, memory and gpu say what one job
 	// asks for: cores, bytes or a size such as 64GiB, and devices. A label that is absent is 0. What an instance of a pool with a shape
 	// serves then follows from the jobs of the last whole hour.

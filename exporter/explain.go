@@ -150,7 +150,7 @@ func sizingLines(s pool.Snapshot, z pool.Sizing) []string {
 		return []string{fmt.Sprintf("%s: the present demand needs %d of it.", head, z.Reactive)}
 	}
 	add := fmt.Sprintf("%s: an instance asked for now serves in %s; from then until the next turn takes effect demand stays at or below %s "+
-		"with probability %s, which takes %d of this pool (add).", head, span(z.LeadTime), figure(z.AddDemand), prob, z.Add)
+		"with probability %s, which takes %d of this pool (add)%s.", head, span(z.LeadTime), figure(z.AddDemand), prob, z.Add, buffer(z))
 	keep := fmt.Sprintf("  Giving one up pays only if it is not wanted for %s; until then demand stays at or below %s, which takes %d (keep).",
 		span(z.LeadTime+z.Hold), figure(z.KeepDemand), z.Keep)
 	if z.Previous >= 0 {
@@ -256,4 +256,12 @@ func validLine(d pool.Decision, now time.Time) string {
 			clock(d.At, now), since(d.ValidUntil, now))
 	}
 	return fmt.Sprintf("Decided at %s, valid until %s.", clock(d.At, now), since(d.ValidUntil, now))
+}
+
+// buffer says how much of what is planned for is foreseen.
+func buffer(z pool.Sizing) string {
+	if z.Foreseen <= 0 || z.Foreseen >= z.AddDemand {
+		return ""
+	}
+	return fmt.Sprintf("; as likely as not it stays below %s, and the rest is for what can't be foreseen", figure(z.Foreseen))
 }

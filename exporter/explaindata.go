@@ -103,6 +103,7 @@ type typeData struct {
 type sizingData struct {
 	LeadTime   string `json:"lead_time"`
 	Hold       string `json:"hold"`
+	Foreseen   number `json:"foreseen_demand"`
 	AddDemand  number `json:"add_demand"`
 	KeepDemand number `json:"keep_demand"`
 	Add        int    `json:"add"`
@@ -265,7 +266,7 @@ func composition(plan pool.Plan, p pool.Pool) (warm *int, types []typeData) {
 func sizingDataOf(z pool.Sizing) *sizingData {
 	out := &sizingData{
 		LeadTime: horizonText(z.LeadTime), Hold: horizonText(z.Hold),
-		AddDemand: number(demand(z.AddDemand)), KeepDemand: number(demand(z.KeepDemand)),
+		Foreseen: number(demand(z.Foreseen)), AddDemand: number(demand(z.AddDemand)), KeepDemand: number(demand(z.KeepDemand)),
 		Add: z.Add, Keep: z.Keep, Reactive: z.Reactive, Warm: z.Warm, Wanted: wanted(z),
 	}
 	if z.Previous >= 0 {

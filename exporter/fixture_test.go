@@ -93,7 +93,7 @@ func batch() pool.Snapshot {
 			Reactive: plan(99, 6, 1), Plan: composed(plan(141, 6, 2)), Working: 0.97,
 			Pace: pool.Pace{Skill: pool.RestoredSkill(1.5, 2)},
 			Sizing: []pool.Sizing{
-				{Pool: "batch-fixed", LeadTime: 4 * time.Minute, Hold: 6 * time.Minute, AddDemand: 118.4, KeepDemand: 123.5, Add: 6, Keep: 6, Reactive: 6, Previous: 6},
+				{Pool: "batch-fixed", LeadTime: 4 * time.Minute, Hold: 6 * time.Minute, AddDemand: 118.4, Foreseen: 101.2, KeepDemand: 123.5, Add: 6, Keep: 6, Reactive: 6, Previous: 6},
 				{Pool: "batch-spot", LeadTime: 6 * time.Minute, Hold: 8 * time.Minute, AddDemand: 120.9, KeepDemand: 140.7, Add: 2, Keep: 3, Reactive: 1, Previous: 3, Warm: 1},
 			},
 			Guards: []pool.Guard{{Name: pool.GuardBudget, Pool: "batch-spot", From: 3, To: 2, Reason: "the plan may cost at most 5.2 an hour"}},

@@ -123,6 +123,9 @@ func (w *worker) observed(ctx context.Context, at time.Time) time.Time {
 		}
 	}
 	y := w.history.learnt
+	if y.Len() == 0 {
+		return time.Time{}
+	}
 	for i := min(y.Index(at), y.Len()-1); i >= 0; i-- {
 		if !math.IsNaN(y.Values[i]) {
 			return y.TimeAt(i)

@@ -65,6 +65,8 @@ type FleetOptions struct {
 	// other than 0 is a lower bound. The present demand follows it as any other; it is learnt from only where it is no less than what was
 	// observed at the same time of the seven days before.
 	Saturated string
+	// Failing is the query of when the served workload fails, empty for none.
+	Failing string
 	// Shapes is the query of the jobs that make up the demand, one series for each shape with labels cpu, memory and gpu, empty for none.
 	Shapes string
 	// Exclude holds queries; an observation made while one of them has a value other than 0 is never learnt from.

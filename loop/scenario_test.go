@@ -180,6 +180,10 @@ func (s *scenario) start(t *testing.T) {
 	if s.source.values["pending"] != nil {
 		pending = "pending"
 	}
+	failing := ""
+	if s.source.values["failing"] != nil {
+		failing = "failing"
+	}
 	pools := loop.NewConfigured(s.source, map[string][]loop.PoolSpec{"web": {
 		{
 			Pool:           pool.Pool{Name: "fixed", Class: pool.Fixed, Min: 1, Max: 4, Capacity: 10, LeadTime: 4 * time.Minute, Shape: pool.Shape{CPU: 10}},
@@ -194,7 +198,7 @@ func (s *scenario) start(t *testing.T) {
 		Source: s.source, Fleet: pools, Publisher: s.board, Interval: time.Minute, Metrics: metrics,
 		Clock: wall{}, Log: slog.New(slog.DiscardHandler), Background: inPlace,
 		Fleets: []loop.FleetOptions{{
-			Name: "web", Query: "demand", Unit: series.Cores, Step: time.Minute, Pending: pending, Exclude: []string{"outage"},
+			Name: "web", Query: "demand", Unit: series.Cores, Step: time.Minute, Pending: pending, Exclude: []string{"outage"}, Failing: failing,
 			History: 24 * time.Hour, Method: flat{}, Horizon: 30, Horizons: []time.Duration{5 * time.Minute},
 			Probabilities: []float64{0.5}, Pools: []string{"fixed", "spot"}, Policy: s.policy, Migration: s.moves,
 		}},

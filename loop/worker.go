@@ -47,6 +47,7 @@ type worker struct {
 	fornow     fornow
 	pending    pending
 	unpriced   []string // what the latest decision weighs without knowing it
+	failing    error    // why it is not known whether the workload fails
 	fitErr     error    // why there is no model, or no newer one
 	unused     error    // why leading indicators are not used
 
@@ -86,6 +87,7 @@ func (w *worker) turn(ctx context.Context, at time.Time) (pool.Snapshot, error) 
 	in := pool.Input{Fleet: w.Name, Now: at, Forecast: f, Paths: paths, Changes: w.changes, Policy: w.Policy, Pending: w.readPending(ctx, at)}
 	in.DemandAt, in.Demand = w.present(ctx, at)
 	in.ObservedAt, in.Observed = w.history.latestAt, w.history.latest
+	in.Failing, in.Recent = w.readFailing(ctx, at), w.recent(at, in.Demand)
 	in.Policy.Killed = w.isKilled()
 	var err error
 	if in.Pools, err = w.fleet.Pools(ctx, w.Name, at); err != nil {

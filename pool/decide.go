@@ -79,11 +79,12 @@ func (s *sizer) size() {
 	for i, p := range in.Pools {
 		z := Sizing{
 			Pool: p.Name, LeadTime: p.LeadTime, Hold: in.Policy.hold(p), Reactive: s.reactive[i], Previous: s.previous[i],
-			Add: s.reactive[i], Keep: s.reactive[i], AddDemand: s.present, KeepDemand: s.present,
+			Add: s.reactive[i], Keep: s.reactive[i], AddDemand: s.present, KeepDemand: s.present, Foreseen: s.present,
 		}
 		if in.Paths != nil {
-			z.AddDemand = s.peak(in.Now.Add(p.LeadTime), in.Policy.Interval)
-			z.KeepDemand = s.peak(in.Now, p.LeadTime+z.Hold)
+			z.AddDemand = s.peak(in.Now.Add(p.LeadTime), in.Policy.Interval, s.probability)
+			z.Foreseen = min(s.peak(in.Now.Add(p.LeadTime), in.Policy.Interval, 0.5), z.AddDemand)
+			z.KeepDemand = s.peak(in.Now, p.LeadTime+z.Hold, s.probability)
 			z.Add, z.Keep = s.instances(i, z.AddDemand), s.instances(i, z.KeepDemand)
 			s.target = max(s.target, z.AddDemand)
 		}
@@ -100,20 +101,20 @@ func (s *sizer) size() {
 	}
 }
 
-// peak returns the quantile of the largest demand from a time on for a span.
-func (s *sizer) peak(from time.Time, span time.Duration) float64 {
+// peak returns the quantile at probability p of the largest demand from a time on for a span.
+func (s *sizer) peak(from time.Time, span time.Duration, p float64) float64 {
 	first, last := s.window(from, span)
 	switch {
 	case last < 1:
 		return s.present // the window ends before the next observation
 	case s.naive == 0:
-		return s.in.Paths.peak(first, last).Quantile(s.probability)
+		return s.in.Paths.peak(first, last).Quantile(p)
 	}
-	usual := max(s.present+s.in.Changes.peak(first, last, s.present).Quantile(s.probability), 0)
+	usual := max(s.present+s.in.Changes.peak(first, last, s.present).Quantile(p), 0)
 	if s.naive == 1 {
 		return usual
 	}
-	return s.naive*usual + (1-s.naive)*s.in.Paths.peak(first, last).Quantile(s.probability)
+	return s.naive*usual + (1-s.naive)*s.in.Paths.peak(first, last).Quantile(p)
 }
 
 // window returns the steps of the forecast that a window covers. A value stands for its step, or for the one before where a query looks

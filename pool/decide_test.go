@@ -347,3 +347,25 @@ func TestValid(t *testing.T) {
 		t.Error("a decision holds until it runs out, and one that was never made does not")
 	}
 }
+
+// TestCollapse lets the demand fall to a tenth, with and without a failing workload.
+func TestCollapse(t *testing.T) {
+	f := func(demand float64, failing bool, total int, guarded bool) {
+		t.Helper()
+		in := input(level(60, demand))
+		in.Demand, in.Failing, in.Recent, in.Previous = demand, failing, 160, previous(4, 12)
+		d := decide(t, in)
+		found := false
+		for _, g := range d.Guards {
+			found = found || g.Name == pool.GuardCollapse
+		}
+		if got := d.Plan.Total(); got != total || found != guarded {
+			t.Errorf("at a demand of %g, failing %v, there are %d instances, guarded %v; want %d, %v", demand, failing, got, found, total, guarded)
+		}
+	}
+	f(16, true, 16, true)
+	f(16, false, 2, false)
+	f(81, true, 9, false) // not far below
+	f(160, true, 16, false)
+	f(200, true, 20, false)
+}

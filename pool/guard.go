@@ -87,7 +87,10 @@ func (s *sizer) budget(g *guards) {
 	}
 }
 
-// hold is I4: while the demand is not known nothing shrinks, and without a usable forecast the previous plan stays where it is, from
+// collapse is the share of the last hour's largest demand below which a demand has collapsed, if the workload fails too.
+const collapse = 0.5
+
+// hold is I4 and I6: while the demand is not known nothing shrinks, and without a usable forecast the previous plan stays where it is, from
 // where the bound on a step down lets it decay to the reactive need.
 func (s *sizer) hold(g *guards) {
 	age := s.in.Now.Sub(s.in.DemandAt).Round(time.Second)
@@ -96,6 +99,8 @@ func (s *sizer) hold(g *guards) {
 		case n < 0:
 		case s.in.stale():
 			s.raise(g, GuardStale, i, n, "the last observation is %s old: nothing shrinks", age)
+		case s.in.Failing && s.in.Demand < collapse*s.in.Recent:
+			s.raise(g, GuardCollapse, i, n, "the workload fails and its demand of %.4g is far below the %.4g of the last hour: nothing shrinks", s.in.Demand, s.in.Recent)
 		case s.in.Paths == nil:
 			next := n - max(s.in.Policy.Limits.StepDown, 1)
 			s.raise(g, GuardDecay, i, max(next, s.reactive[i]), "no usable forecast: the plan decays to the reactive need")

@@ -49,6 +49,9 @@ type Input struct {
 	// Observed is the latest observation on the grid of the forecast, made at ObservedAt: that which the forecast is compared with.
 	Observed   float64
 	ObservedAt time.Time
+	// Failing says that the served workload fails, and Recent is the largest observation of the last hour, at least Demand.
+	Failing bool
+	Recent  float64
 	// Forecast and Paths are what comes after Forecast.Origin. No paths mean that there is no
 	// usable forecast: the previous plan then decays to the reactive need.
 	Forecast forecast.Forecast

@@ -139,13 +139,14 @@ const (
 	GuardStale      = "stale"          // I4
 	GuardDecay      = "decay"          // I4
 	GuardSkill      = "skill"          // I5
+	GuardCollapse   = "collapse"       // I6
 	GuardKillSwitch = "kill_switch"    // I7
 )
 
 // GuardNames returns every guard's name.
 func GuardNames() []string {
 	return []string{
-		GuardReactive, GuardMaximum, GuardLift, GuardBudget, GuardStepUp, GuardStepDown, GuardStale, GuardDecay, GuardSkill,
+		GuardReactive, GuardMaximum, GuardLift, GuardBudget, GuardStepUp, GuardStepDown, GuardStale, GuardDecay, GuardSkill, GuardCollapse,
 		GuardKillSwitch,
 	}
 }
@@ -190,6 +191,8 @@ type Sizing struct {
 	Add, Keep, Reactive, Previous int
 	// Warm is how many are to stand by beside those of the reactive need.
 	Warm int
+	// Foreseen is the median where AddDemand is the quantile that is planned for: what lies between is the buffer for what can't be foreseen.
+	Foreseen float64
 }
 
 // Acting reports whether doors are given what the forecast says: in mode act, without the kill switch.

@@ -30,7 +30,8 @@ func checks() config.Checks {
 func fleetOptions(c *config.Config, f config.Fleet) (loop.FleetOptions, error) {
 	o := loop.FleetOptions{
 		Name: f.Name, Query: string(f.Demand.Query), Unit: series.Unit(f.Demand.Unit), Step: time.Duration(f.Demand.Step),
-		Pending: string(f.Demand.Pending), Saturated: string(f.Demand.Saturated), Shapes: string(f.Demand.Shapes), History: time.Duration(c.History), Horizons: durations(c.Horizons),
+		Pending: string(f.Demand.Pending), Saturated: string(f.Demand.Saturated), Failing: string(f.Demand.Failing),
+		Shapes: string(f.Demand.Shapes), History: time.Duration(c.History), Horizons: durations(c.Horizons),
 		Probabilities: c.Probabilities, Policy: policyOf(c, f.Policy), Migration: migrationOf(f.Policy.Migration), Classify: classify,
 	}
 	if f.Policy.Cost != nil {

@@ -268,7 +268,7 @@ func (r *replayed) assume(s *situation) error {
 func (s *situation) reduce(step time.Duration) {
 	f := &s.fleet
 	f.Step = max(f.Step, step)
-	f.Pending, f.Saturated, f.Shapes, f.Exclude, f.Leading = "", "", "", nil, nil
+	f.Pending, f.Saturated, f.Failing, f.Shapes, f.Exclude, f.Leading = "", "", "", "", nil, nil
 	f.Classify, f.Migration = nil, nil
 	reach := pool.Reach(s.site.Pools, f.Policy) + 2*s.interval + f.Step
 	f.Horizon = int(math.Ceil(float64(reach) / float64(f.Step)))
