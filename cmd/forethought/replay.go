@@ -89,6 +89,9 @@ func (r *replayed) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if err = c.WriteText(stdout); err != nil {
 		return err
 	}
+	if err = s.writeCommitments(stdout); err != nil {
+		return err
+	}
 	for _, path := range r.outputs {
 		if err = writeFile(path, c.WriteCSV); err != nil {
 			return err

@@ -43,7 +43,7 @@ fleets:
     demand: {query: sum(load), unit: requests}
     policy: {mode: shadow, probability: 0.95}
     pools:
-      - {name: fixed, class: fixed, capacity: 10, min: 1, max: 6, lead_time: 4m, price: {hourly: 1}}
+      - {name: fixed, class: fixed, capacity: 10, min: 1, max: 6, lead_time: 4m, price: {hourly: 1, commitment: {ratio: 0.6, instances: 1}}}
       - {name: spot, class: variable, capacity: 10, max: 100, lead_time: 4m, price: {hourly: 0.4}}
 `
 
@@ -129,7 +129,7 @@ func TestReplayCompares(t *testing.T) {
 	if code := execute(context.Background(), args, &stdout, &stderr); code != 0 {
 		t.Fatalf("exit %d: %s", code, stderr.String())
 	}
-	for _, want := range []string{"forethought", "static-peak", "hpa-70%", "holt-winters|reactive", "x oracle", "data sha256"} {
+	for _, want := range []string{"forethought", "static-peak", "hpa-70%", "holt-winters|reactive", "x oracle", "data sha256", "commitment of fixed: 6 instances are needed for 60 % of the time"} {
 		if !strings.Contains(stdout.String(), want) {
 			t.Errorf("no %q in\n%s", want, stdout.String())
 		}
