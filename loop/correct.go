@@ -113,3 +113,22 @@ func (w *worker) assumed() []string {
 	}
 	return append(out, w.unpriced...)
 }
+
+// isExcluded reports whether nothing is learnt from the latest observation.
+func (h *history) isExcluded() bool {
+	return h.learnt.Len() > 0 && !h.latestAt.IsZero() && math.IsNaN(h.learnt.At(h.latestAt))
+}
+
+// latestPeak returns the largest observation that came since a turn before the latest, on a grid that is finer than the turns.
+func (h *history) latestPeak(interval time.Duration) float64 {
+	y, most := h.learnt, h.latest
+	if y.Len() == 0 || y.Step >= interval {
+		return most
+	}
+	for i := max(y.Index(h.latestAt.Add(-interval))+1, 0); i < y.Len() && !y.TimeAt(i).After(h.latestAt); i++ {
+		if v := y.Values[i]; v > most {
+			most = v
+		}
+	}
+	return most
+}

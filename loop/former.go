@@ -76,8 +76,8 @@ func (w *worker) restore(ctx context.Context, at time.Time) (*former, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, p, ok := y.Last(); ok && p > 0 && p < 1 {
-		f.pace.Working = p
+	if _, working, ok := y.Last(); ok {
+		f.pace.Share = pool.PaceOf(working, w.Policy.Probability).Share
 	}
 	if n := len(f.pace.Plans); n > 0 {
 		f.pace.Settled = w.observed(ctx, f.pace.Plans[n-1].At)
@@ -98,13 +98,14 @@ func (w *worker) published(ctx context.Context, expr string, at time.Time) (seri
 // turn before decided.
 func (w *worker) formerPlans(plans []series.Series, at time.Time) []pool.Planned {
 	var out []pool.Planned
-	for made := at.Add(-formerSpan); made.Before(at); made = made.Add(w.Policy.Interval) {
+	interval := w.Policy.Interval
+	for made := at.Add(-formerSpan / interval * interval); made.Before(at); made = made.Add(interval) {
 		p := pool.Planned{At: made}
 		for i, y := range plans {
 			if y.Step == 0 {
 				continue
 			}
-			if v := y.At(made.Add(w.Policy.Interval - formerStep)); v >= 0 {
+			if v := y.At(made.Add(max(interval-formerStep, 0))); v >= 0 {
 				p.Targets = append(p.Targets, pool.Target{Pool: w.Pools[i], Instances: int(math.Round(v))})
 			}
 		}

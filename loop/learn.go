@@ -114,7 +114,8 @@ func (w *worker) take(next fitted) {
 func (w *worker) hold(next fitted) {
 	w.fitted, w.told, w.early, w.again, w.fitErr = next, next.boundary, time.Time{}, false, nil
 	w.classified = false
-	w.changes = pool.NewChanges(w.history.lesson(next.boundary, min(w.History, changesSpan)).y.Values)
+	y := w.history.lesson(next.boundary, min(w.History, changesSpan)).y
+	w.changes = pool.NewChanges(y.Values[:max(y.Len()-lateness, min(y.Len(), lateness))]) // the last points may still come late
 }
 
 // changesSpan is how far back the naive forecast looks.
@@ -189,6 +190,7 @@ func (w *worker) adopt(o *worker, samePlace bool) {
 	w.restored, w.pending, w.last, w.moved = o.restored, o.pending, o.last, o.moved
 	w.killed.Store(o.killed.Load())
 	if !samePlace || !w.sameDemand(o) {
+		w.last.Decision.Pace.Share, w.last.Decision.Pace.Skill = 0, pool.Skill{}
 		o.dropRefit()
 		return
 	}

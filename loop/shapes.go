@@ -23,7 +23,7 @@ func (w *worker) weigh(ctx context.Context, in *pool.Input) {
 		w.unpriced = append(w.unpriced, fmt.Sprintf("no pool has a price that is known, and the demand is met with probability %g", p))
 	}
 	for i := range in.Pools {
-		in.Pools[i].Risk = pool.Risk{Probability: p, Shortage: w.Shortage}
+		in.Pools[i].Risk = pool.Risk{Probability: w.Policy.Probability, Shortage: w.Shortage} // head-room does not move with prices
 	}
 	if w.Shapes != "" {
 		w.fitShapes(ctx, in)

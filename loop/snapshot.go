@@ -46,8 +46,8 @@ func (w *worker) doubts(at time.Time) []string {
 	if w.pending.err != nil {
 		out = append(out, fmt.Sprintf("pending work is not known and %g is assumed: %v", w.pending.value, w.pending.err))
 	}
-	if w.failing != nil {
-		out = append(out, fmt.Sprintf("whether the workload fails is not known: %v", w.failing))
+	if w.failure.err != nil {
+		out = append(out, fmt.Sprintf("whether the workload fails is not known: %v", w.failure.err))
 	}
 	if w.history.partial {
 		out = append(out, "parts of the history could not be read")

@@ -47,7 +47,7 @@ type worker struct {
 	fornow     fornow
 	pending    pending
 	unpriced   []string // what the latest decision weighs without knowing it
-	failing    error    // why it is not known whether the workload fails
+	failure    failure  // of the served workload
 	fitErr     error    // why there is no model, or no newer one
 	unused     error    // why leading indicators are not used
 
@@ -86,8 +86,11 @@ func (w *worker) turn(ctx context.Context, at time.Time) (pool.Snapshot, error) 
 	begin = time.Now()
 	in := pool.Input{Fleet: w.Name, Now: at, Forecast: f, Paths: paths, Changes: w.changes, Policy: w.Policy, Pending: w.readPending(ctx, at)}
 	in.DemandAt, in.Demand = w.present(ctx, at)
-	in.ObservedAt, in.Observed = w.history.latestAt, w.history.latest
-	in.Failing, in.Recent = w.readFailing(ctx, at), w.recent(at, in.Demand)
+	in.ObservedAt, in.Observed = w.history.latestAt, w.history.latestPeak(w.Policy.Interval)
+	in.Failing = w.readFailing(ctx, at)
+	in.Recent = w.recent(in.Demand)
+	in.Hidden = w.history.isHidden()
+	in.Excluded = !in.Hidden && w.history.isExcluded()
 	in.Policy.Killed = w.isKilled()
 	var err error
 	if in.Pools, err = w.fleet.Pools(ctx, w.Name, at); err != nil {

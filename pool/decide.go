@@ -51,7 +51,7 @@ func Decide(in Input) (Decision, error) {
 	}
 	s.compare()
 	if d.Pace = s.pace; in.Policy.Paced {
-		d.Pace = s.pace.after(in, d.Plan.Targets)
+		d.Pace = s.pace.after(in, d.Plan.Targets, limited(guards))
 	}
 	return d, nil
 }
@@ -92,7 +92,7 @@ func (s *sizer) size() {
 		if z.Previous >= 0 {
 			held = min(z.Previous, z.Keep)
 		}
-		z.Warm = s.stock(p)
+		z.Warm = s.stock(i)
 		s.counts[i] = max(z.Add, held) // the reactive need is the last guard's
 		if z.Warm > 0 {
 			s.counts[i] = max(s.counts[i], s.reactive[i]+z.Warm)
@@ -144,14 +144,15 @@ func (s *sizer) compare() {
 	if last < 1 || len(open) > 0 && open[len(open)-1].To.Equal(t.To) && open[len(open)-1].From.Equal(t.From) {
 		return
 	}
-	t.Forecast = s.in.Paths.peak(first, last).Quantile(p)
+	t.Probability, t.Forecast = p, s.in.Paths.peak(first, last).Quantile(p)
 	t.Naive = max(s.in.Demand+s.in.Changes.peak(first, last, s.in.Demand).Quantile(p), 0)
 	s.pace.Skill.Open = append(slices.Clone(open), t)
 }
 
-// stock returns how many instances of a pool are to stand by, so that what the forecast claims within the time that another one takes
-// finds one.
-func (s *sizer) stock(p Pool) int {
+// stock returns how many instances of pool i are to stand by, so that what the forecast claims of it within the time that another one
+// takes finds one. A claim is an instance of the pool that the largest demand of a path needs beyond the present one's.
+func (s *sizer) stock(i int) int {
+	p := s.in.Pools[i]
 	if p.Stock.HitRate <= 0 || s.in.Paths == nil {
 		return 0
 	}
@@ -160,17 +161,21 @@ func (s *sizer) stock(p Pool) int {
 		lead = p.LeadTime
 	}
 	_, last := s.window(s.in.Now, lead+s.in.Policy.Interval)
-	last = min(max(last, 1), len(s.in.Paths.values[0]))
-	claims, err := ClaimsAhead(s.in.Paths.values, last, p.Capacity, int(math.Ceil(s.present/p.Capacity-roundOff)))
+	peaks := s.in.Paths.peak(1, last)
+	stride := max(len(peaks)/mostClaims, 1)
+	var claims []float64
+	for k := stride / 2; k < len(peaks); k += stride {
+		claims = append(claims, float64(max(s.instances(i, peaks[k])-s.reactive[i], 0)))
+	}
+	n, err := claimsOf(claims).WarmStock(p.Stock.HitRate)
 	if err != nil {
 		return 0 // neither paths nor pools that are not sound come this far
 	}
-	n, err := claims.WarmStock(p.Stock.HitRate)
-	if err != nil {
-		return 0
-	}
 	return n
 }
+
+// mostClaims bounds the sample paths whose claims are counted.
+const mostClaims = 400
 
 func (s *sizer) instances(pool int, demand float64) int {
 	counts, _ := fill(s.in.Pools, demand)

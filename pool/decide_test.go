@@ -369,3 +369,36 @@ func TestCollapse(t *testing.T) {
 	f(160, true, 16, false)
 	f(200, true, 20, false)
 }
+
+// TestLiftDoesNotLiftHeadroom has two spot pools of which either may be lost: the head-room of the present need is not lifted again.
+func TestLiftDoesNotLiftHeadroom(t *testing.T) {
+	in := input(level(60, 1000))
+	spot := pool.Price{Hourly: 1, InterruptionsPerHour: 0.1}
+	in.Demand, in.Policy.Limits.Lift = 100, 1.5
+	in.Pools = []pool.Pool{
+		{Name: "a", Class: pool.Variable, Capacity: 10, LeadTime: 4 * time.Minute, Price: spot, Domain: "a", Risk: pool.Risk{Probability: 0.99}},
+		{Name: "b", Class: pool.Variable, Capacity: 10, LeadTime: 4 * time.Minute, Price: spot, Domain: "b", Risk: pool.Risk{Probability: 0.99}},
+	}
+	d := decide(t, in)
+	reactive, plan := d.Reactive.Total(), d.Plan.Total()
+	if float64(plan) > 1.6*float64(reactive) || plan <= reactive {
+		t.Errorf("the reactive need takes %d instances and the plan, lifted 1.5 times, %d", reactive, plan)
+	}
+}
+
+// TestStockIsOfItsPool has a warm stock in a pool that the forecast does not reach, since the one before it takes all.
+func TestStockIsOfItsPool(t *testing.T) {
+	in := input(level(60, 300))
+	in.Demand = 30
+	in.Pools = []pool.Pool{
+		{Name: "a", Class: pool.Fixed, Capacity: 10, LeadTime: 4 * time.Minute},
+		{Name: "b", Class: pool.Variable, Capacity: 10, LeadTime: 4 * time.Minute, Stock: pool.WarmPolicy{HitRate: 0.99}},
+	}
+	if d := decide(t, in); d.Plan.Targets[1].Instances != 0 {
+		t.Errorf("the pool that takes nothing has %d instances", d.Plan.Targets[1].Instances)
+	}
+	in.Pools[0].Max = 10
+	if d := decide(t, in); d.Plan.Targets[1].Warm < 20 {
+		t.Errorf("of 20 instances that are claimed of it %d stand by", d.Plan.Targets[1].Warm)
+	}
+}

@@ -3,6 +3,7 @@ package pool
 import (
 	"fmt"
 	"slices"
+	"sort"
 	"time"
 )
 
@@ -34,6 +35,13 @@ func (g *guards) add(name, pool string, from, to int, format string, args ...any
 	*g = append(*g, Guard{Name: name, Pool: pool, From: from, To: to, Reason: fmt.Sprintf(format, args...)})
 }
 
+// limited reports whether a limit lowered a plan.
+func limited(guards []Guard) bool {
+	return slices.ContainsFunc(guards, func(g Guard) bool {
+		return g.Name == GuardLift || g.Name == GuardBudget || g.Name == GuardStepUp
+	})
+}
+
 // lower changes pool i's count to at most n and records it.
 func (s *sizer) lower(g *guards, name string, i, n int, format string, args ...any) {
 	if s.counts[i] > n {
@@ -56,7 +64,12 @@ func (s *sizer) lift(g *guards) {
 	if lift <= 0 {
 		return
 	}
-	base := max(capacityOf(s.in.Pools, s.reactive), s.in.Pools[fillOrder(s.in.Pools)[0]].Capacity)
+	plain := slices.Clone(s.in.Pools) // head-room is not lifted
+	for i := range plain {
+		plain[i].Risk = Risk{}
+	}
+	needed, _ := fill(plain, s.present)
+	base := max(capacityOf(plain, needed), plain[fillOrder(plain)[0]].Capacity)
 	most, _ := fill(s.in.Pools, lift*base)
 	for i := range s.counts {
 		s.lower(g, GuardLift, i, most[i], "the plan may serve at most %g times the reactive capacity of %g", lift, base)
@@ -77,17 +90,16 @@ func (s *sizer) budget(g *guards) {
 		if over <= 0 {
 			return
 		}
-		n, least := s.counts[i], min(s.reactive[i], s.counts[i])
-		for n > least && all[i].cost(s.counts[i])-all[i].cost(n) < over {
-			n--
-		}
-		if all[i].cost(n) < all[i].cost(s.counts[i]) {
+		now, least := s.counts[i], min(s.reactive[i], s.counts[i])
+		given := sort.Search(now-least, func(k int) bool { return all[i].cost(now)-all[i].cost(now-k) >= over })
+		n := now - given
+		if all[i].cost(n) < all[i].cost(now) {
 			s.lower(g, GuardBudget, i, n, "the plan may cost at most %g an hour", limit)
 		}
 	}
 }
 
-// collapse is the share of the last hour's largest demand below which a demand has collapsed, if the workload fails too.
+// collapse is the share of the largest demand of the hour before a failure below which a demand has collapsed, if the workload fails too.
 const collapse = 0.5
 
 // hold is I4 and I6: while the demand is not known nothing shrinks, and without a usable forecast the previous plan stays where it is, from
@@ -100,7 +112,7 @@ func (s *sizer) hold(g *guards) {
 		case s.in.stale():
 			s.raise(g, GuardStale, i, n, "the last observation is %s old: nothing shrinks", age)
 		case s.in.Failing && s.in.Demand < collapse*s.in.Recent:
-			s.raise(g, GuardCollapse, i, n, "the workload fails and its demand of %.4g is far below the %.4g of the last hour: nothing shrinks", s.in.Demand, s.in.Recent)
+			s.raise(g, GuardCollapse, i, n, "the workload fails and its demand of %.4g is far below the %.4g of the hour before: nothing shrinks", s.in.Demand, s.in.Recent)
 		case s.in.Paths == nil:
 			next := n - max(s.in.Policy.Limits.StepDown, 1)
 			s.raise(g, GuardDecay, i, max(next, s.reactive[i]), "no usable forecast: the plan decays to the reactive need")

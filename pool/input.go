@@ -49,7 +49,9 @@ type Input struct {
 	// Observed is the latest observation on the grid of the forecast, made at ObservedAt: that which the forecast is compared with.
 	Observed   float64
 	ObservedAt time.Time
-	// Failing says that the served workload fails, and Recent is the largest observation of the last hour, at least Demand.
+	// Hidden says that full capacity hides a part of Demand, which is a lower bound then; Excluded that nothing is to be learnt from it.
+	Hidden, Excluded bool
+	// Failing says that the served workload fails, and Recent is the largest observation of the hour before it began to.
 	Failing bool
 	Recent  float64
 	// Forecast and Paths are what comes after Forecast.Origin. No paths mean that there is no
@@ -77,6 +79,8 @@ func (in Input) validate() error {
 	switch {
 	case in.Fleet == "":
 		return errors.New("decide: fleet has no name")
+	case in.Policy.Interval <= 0:
+		return fmt.Errorf("decide %s: the interval is %s", in.Fleet, in.Policy.Interval)
 	case len(in.Pools) == 0:
 		return fmt.Errorf("decide %s: no pools", in.Fleet)
 	case !(in.Policy.Probability > 0 && in.Policy.Probability < 1):

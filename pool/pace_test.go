@@ -1,6 +1,7 @@
 package pool_test
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -199,4 +200,67 @@ func TestStock(t *testing.T) {
 	f(0.5, 4*time.Minute, 2)  // claims of the five minutes that a turn and a start take: 1 in the mean
 	f(0.99, 4*time.Minute, 5) // P(D <= 4) = 0.9963, P(D <= 3) = 0.981 for Poisson's 1
 	f(0.99, 9*time.Minute, 7) // mean 2: P(D <= 6) = 0.9955, P(D <= 5) = 0.983
+}
+
+// TestPaceUnderLimits lets a demand be more than anybody could have met, or hidden by full capacity.
+func TestPaceUnderLimits(t *testing.T) {
+	f := func(what string, change func(in *pool.Input), least, most float64) {
+		t.Helper()
+		n := newNoisy(1)
+		n.in.Policy.Probability = 0.99
+		var working float64
+		for k := range 3000 {
+			n.in.Now = noon.Add(time.Duration(k)*time.Minute + 10*time.Second)
+			n.in.DemandAt = noon.Add(time.Duration(k) * time.Minute)
+			n.in.Demand, n.in.Forecast.Origin = 100, n.in.DemandAt
+			change(&n.in)
+			d := decide(t, n.in)
+			n.in.Previous, n.in.Pace, working = d.Plan.Targets, d.Pace, d.Working
+		}
+		if working < least || working > most {
+			t.Errorf("%s: windows are sized with %v, want %v to %v", what, working, least, most)
+		}
+	}
+	f("met", func(*pool.Input) {}, 0.9, 0.985)
+	f("beyond the maximum", func(in *pool.Input) { in.Pools[0].Max = 50 }, 0.9, 0.985)
+	f("hidden", func(in *pool.Input) { in.Hidden = true }, 0.9966, 0.9967)
+	f("excluded", func(in *pool.Input) { in.Excluded = true }, 0.99, 0.99)
+	f("held back by a limit", func(in *pool.Input) {
+		in.Policy.Limits.StepUp, in.Previous = 1, []pool.Target{{Pool: "p", Instances: 1}}
+	}, 0.99, 0.99)
+}
+
+// TestPaceOf holds that a pace that is told as a probability comes back the same.
+func TestPaceOf(t *testing.T) {
+	n := newNoisy(1)
+	for k := range 500 {
+		d, _ := n.turn(t, k)
+		if back := pool.PaceOf(d.Working, 0.9); d.Pace.Share != 0 && back.Share != d.Pace.Share {
+			t.Fatalf("in turn %d the share is %v, and %v comes back from %v", k, d.Pace.Share, back.Share, d.Working)
+		}
+	}
+	for _, working := range []float64{0, 1, -1, math.NaN()} {
+		if p := pool.PaceOf(working, 0.9); p.Share != 0 {
+			t.Errorf("a probability of %v is a share of %v", working, p.Share)
+		}
+	}
+}
+
+func TestRestoredSkill(t *testing.T) {
+	f := func(model, naive float64, known, lost bool) {
+		t.Helper()
+		k := pool.RestoredSkill(model, naive)
+		if _, _, ok := k.Scores(); ok != known || k.Lost() != lost {
+			t.Errorf("scores of %v and %v: known %v, lost %v, want %v, %v", model, naive, ok, k.Lost(), known, lost)
+		}
+	}
+	f(1, 1, true, false)
+	f(0.5, 1, true, false)
+	f(1.2, 1, true, true)
+	f(1, 0, true, true)
+	f(0, 1, true, false)
+	f(0, 0, false, false)
+	f(math.NaN(), 1, false, false)
+	f(1, math.Inf(1), false, false)
+	f(-1, 1, false, false)
 }

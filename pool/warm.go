@@ -90,7 +90,7 @@ func ClaimsAhead(paths [][]float64, steps int, capacity float64, active int) (Cl
 		return Claims{}, fmt.Errorf("claims ahead: %d paths, %d steps, capacity %v and %d active instances are none to count",
 			len(paths), steps, capacity, active)
 	}
-	var mean, square float64 // Welford 1962
+	all := make([]float64, 0, len(paths))
 	for i, path := range paths {
 		if len(path) < steps {
 			return Claims{}, fmt.Errorf("claims ahead: path %d has %d of %d steps", i+1, len(path), steps)
@@ -102,14 +102,22 @@ func ClaimsAhead(paths [][]float64, steps int, capacity float64, active int) (Cl
 			}
 			most = max(most, v)
 		}
-		claims := max(math.Ceil(most/capacity-roundOff)-float64(active), 0)
+		all = append(all, max(math.Ceil(most/capacity-roundOff)-float64(active), 0))
+	}
+	return claimsOf(all), nil
+}
+
+// claimsOf returns the mean and the dispersion of equally likely numbers of claims (Welford 1962).
+func claimsOf(all []float64) Claims {
+	var mean, square float64
+	for i, claims := range all {
 		off := claims - mean
 		mean += off / float64(i+1)
 		square += off * (claims - mean)
 	}
 	c := Claims{Mean: mean, Dispersion: 1}
-	if mean > 0 && len(paths) > 1 {
-		c.Dispersion = max(square/float64(len(paths)-1)/mean, 1)
+	if mean > 0 && len(all) > 1 {
+		c.Dispersion = max(square/float64(len(all)-1)/mean, 1)
 	}
-	return c, nil
+	return c
 }

@@ -140,7 +140,7 @@ func assumedPool(l replay.Load, train int) (pool.Pool, error) {
 	return pool.Pool{Name: "instances", Class: pool.Variable, Capacity: peak / 40, LeadTime: 4 * time.Minute}, nil
 }
 
-// validate refuses what makes no sense together, and fills in what was not said.
+// validate refuses what makes no sense together.
 func (r *replayed) validate() error {
 	switch {
 	case r.input == "" && r.configFile == "":
@@ -154,6 +154,17 @@ func (r *replayed) validate() error {
 	case len(r.names) > 1:
 		return errors.New("--series: a replay is of one series")
 	}
+	r.complete()
+	for _, name := range r.actuators {
+		if _, ok := actuatorNamed(name); !ok {
+			return fmt.Errorf("--actuator=%s: want direct, hpa or hpa-zero", name)
+		}
+	}
+	return nil
+}
+
+// complete fills in what was not said.
+func (r *replayed) complete() {
 	actuators, targets := []string{"direct"}, []float64{0.01}
 	if r.report != "" {
 		actuators, targets = append(actuators, "hpa-zero", "hpa"), append(targets, 0.001)
@@ -164,12 +175,6 @@ func (r *replayed) validate() error {
 	if len(r.targets) == 0 {
 		r.targets = targets
 	}
-	for _, name := range r.actuators {
-		if _, ok := actuatorNamed(name); !ok {
-			return fmt.Errorf("--actuator=%s: want direct, hpa or hpa-zero", name)
-		}
-	}
-	return nil
 }
 
 // prepare reads what is replayed.
