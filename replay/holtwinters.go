@@ -10,7 +10,7 @@ import (
 // smoothing are those of the lowest error over the training part; until its end it uses middling ones.
 func HoltWinters(train int) Policy {
 	return &baseline{
-		name: "holt-winters|reactive", settings: factors(), factor: same, reach: minutesPerDay,
+		name: "holt-winters|reactive", steady: true, settings: factors(), factor: same, reach: minutesPerDay,
 		reader: func(lead int) reader {
 			return &hwReader{train: train, lead: lead, model: newHoltWinters(smoothing{grid: 5, season: minutesPerDay, alpha: 0.2, gamma: 0.2})}
 		},

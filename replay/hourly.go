@@ -10,7 +10,7 @@ import (
 // two minutes before it until its end, and the last minute's load decides whether anything is released. Its setting is a factor on both.
 func CloudHourly() Policy {
 	return &baseline{
-		name: "cloud-hourly|reactive", settings: factors(), factor: same, reach: minutesPerDay,
+		name: "cloud-hourly|reactive", steady: true, settings: factors(), factor: same, reach: minutesPerDay,
 		reader: func(lead int) reader { return &hourly{lead: lead + 2, planned: map[int64]float64{}} },
 	}
 }

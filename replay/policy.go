@@ -11,10 +11,25 @@ import (
 // Baselines returns the policies that Forethought is compared with, for a load whose first train minutes are for training. Those that
 // fall back on the present load carry "|reactive" in their name.
 func Baselines(train int) []Policy {
-	return []Policy{
-		StaticPeak(train), HPATarget(), HPADefault(), HPAHeadroom(), Schedule(train), LastValue(),
-		SeasonalNaive(), HoltWinters(train), CloudHourly(),
+	out := []Policy{StaticPeak(train), HPATarget(), HPADefault(), HPAHeadroom(), Schedule(train), LastValue(), SeasonalNaive(), HoltWinters(train), CloudHourly()}
+	for _, p := range out {
+		if b, ok := p.(*baseline); ok && b.steady {
+			out = append(out, b.held())
+		}
 	}
+	return out
+}
+
+// heldMinutes is how long the policies that hold keep what the load needed: longer than any lead time that is usual, and as long as
+// autoscalers of nodes do by default.
+const heldMinutes = 15
+
+// held returns the policy that in addition never wants less than the largest load of the last heldMinutes needs. Whoever follows a noisy
+// load is better off with that, and on a calm one it costs hours: so there are both.
+func (b *baseline) held() Policy {
+	h := *b
+	h.name, h.hold = fmt.Sprintf("%s+%dm", b.name, heldMinutes), heldMinutes
+	return &h
 }
 
 // Budget is how many settings each policy may try on the validation part.
@@ -48,6 +63,9 @@ type baseline struct {
 	factor func(setting float64) float64
 	// reader makes a reader for a lead time in minutes, and for the given settings where it applies them itself.
 	reader func(lead int) reader
+	// steady says that there is a variant that holds, and hold for how many minutes this one does.
+	steady bool
+	hold   int
 	// reach is the longest lead time in minutes for which the policy can be asked; 0 for any.
 	reach int
 }
@@ -66,7 +84,7 @@ func (b *baseline) Start(s Site, settings []float64) (Planner, error) {
 	if b.reach > 0 && 2*lead+slack >= b.reach {
 		return nil, fmt.Errorf("start %s: a lead time of %d minutes is too long for a season of %d", b.name, lead, b.reach)
 	}
-	p := &baselinePlanner{name: b.name, reader: b.reader(lead), filler: newFiller(s.Pools)}
+	p := &baselinePlanner{name: b.name, reader: b.reader(lead), filler: newFiller(s.Pools), hold: b.hold}
 	for _, v := range settings {
 		f := b.factor(v)
 		if !(f > 0) || math.IsInf(f, 0) {
@@ -87,6 +105,7 @@ type baselinePlanner struct {
 	reader  reader
 	filler  *filler
 	factors []float64
+	hold    int
 }
 
 func (p *baselinePlanner) Plan(at time.Time, past []float64, wanted [][]int) error {
@@ -97,15 +116,18 @@ func (p *baselinePlanner) Plan(at time.Time, past []float64, wanted [][]int) err
 	if math.IsNaN(e.add) && math.IsNaN(e.keep) && math.IsNaN(e.present) {
 		return nil // nothing is known: what was wanted stays
 	}
+	recent := largest(1, p.hold, func(u int) float64 { return ago(past, u) })
 	for k, f := range p.factors {
-		p.size(e, f, wanted[k])
+		p.size(e, recent, f, wanted[k])
 	}
 	return nil
 }
 
-// size changes counts to what e needs with its loads scaled by a factor. The present load is never scaled down.
-func (p *baselinePlanner) size(e expected, factor float64, counts []int) {
+// size changes counts to what e needs with its loads scaled by a factor, of which what the largest recent load needs is kept. Loads that
+// were are never scaled down.
+func (p *baselinePlanner) size(e expected, recent, factor float64, counts []int) {
 	add, keep := max(factor*orZero(e.add), max(factor, 1)*orZero(e.present)), factor*orZero(e.keep)
+	keep = max(keep, max(factor, 1)*orZero(recent))
 	least := p.filler.fill(add)
 	held := least
 	if keep > add {

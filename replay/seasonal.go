@@ -10,7 +10,7 @@ import (
 // both. Where the window of one season ago is missing, that of two ago stands in.
 func SeasonalNaive() Policy {
 	return &baseline{
-		name: "seasonal-naive|reactive", settings: factors(), factor: same, reach: minutesPerDay,
+		name: "seasonal-naive|reactive", steady: true, settings: factors(), factor: same, reach: minutesPerDay,
 		reader: func(lead int) reader { return &seasonal{lead: lead} },
 	}
 }

@@ -103,14 +103,31 @@ func (r *replayed) run(ctx context.Context, stdout, stderr io.Writer) error {
 	return writeFile(r.report, func(w io.Writer) error { return writeReplayReport(w, c, s.about) })
 }
 
-// writeFile creates a file and lets write fill it.
+// writeFile lets write fill a file that takes the place of path when it is whole. What was there before stays where it fails.
 func writeFile(path string, write func(io.Writer) error) error {
-	f, err := os.Create(path)
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
-		return err
-	}
-	if err = errors.Join(write(f), f.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
+	}
+	defer os.Remove(f.Name()) // renamed unless something failed
+	if err = errors.Join(f.Chmod(0o644), write(f), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
+// writable refuses paths at which no file can be made, before anything is computed.
+func writable(paths ...string) error {
+	for _, path := range paths {
+		if path == "" {
+			continue
+		}
+		if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+			return fmt.Errorf("%s: there is no folder to write it to", path)
+		}
 	}
 	return nil
 }
@@ -153,6 +170,16 @@ func (r *replayed) validate() error {
 		return errors.New("--fleet: want the --config.file that it is in")
 	case len(r.names) > 1:
 		return errors.New("--series: a replay is of one series")
+	case !(r.boot >= 0 && r.boot <= 1):
+		return fmt.Errorf("--boot-spread=%g: want 0 to 1", r.boot)
+	}
+	for _, target := range r.targets {
+		if !(target > 0 && target < 1) {
+			return fmt.Errorf("--target=%g: want a share of minutes between 0 and 1", target)
+		}
+	}
+	if err := writable(append([]string{r.decisions, r.report}, r.outputs...)...); err != nil {
+		return err
 	}
 	r.complete()
 	for _, name := range r.actuators {
@@ -253,11 +280,7 @@ func (r *replayed) configured(s *situation) error {
 
 // assume makes up the fleet of a load without a configuration.
 func (r *replayed) assume(s *situation) error {
-	parts, err := replay.Split(s.load, r.train, r.validation)
-	if err != nil {
-		return err
-	}
-	p, err := assumedPool(s.load, parts.Train.To)
+	p, err := assumedPool(s.load, int(r.train*float64(len(s.load.Values))))
 	if err != nil {
 		return err
 	}
@@ -307,6 +330,14 @@ func (r *replayed) history(ctx context.Context, stderr io.Writer, s *situation) 
 		return y, fmt.Errorf("%s: series %s: %w", r.input, name, series.ErrOnlyMissing)
 	}
 	y.Unit = s.fleet.Unit
+	warnNegative(stderr, r.input, []series.Series{y})
+	y = y.Clone()
+	for i, v := range y.Values {
+		y.Values[i] = max(v, 0) // NaN stays
+	}
+	if y.Step < time.Minute {
+		fmt.Fprintf(stderr, "%s: the load is judged by its means over a minute; what is higher for less than that is not seen\n", r.input)
+	}
 	return fromFirst(y), nil
 }
 

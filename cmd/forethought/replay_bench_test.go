@@ -153,7 +153,7 @@ func (b *benched) equalTo(policy string, target float64) (float64, replay.Match)
 // tuned returns the larger ratio to tuned seasonal naive and Holt-Winters: to the better of the two.
 func (b *benched) tuned() float64 {
 	worst := math.NaN()
-	for _, p := range []string{"seasonal-naive|reactive", "holt-winters|reactive"} {
+	for _, p := range []string{"seasonal-naive|reactive", "holt-winters|reactive", "seasonal-naive|reactive+15m", "holt-winters|reactive+15m"} {
 		if r, _ := b.equalTo(p, 0.01); !(worst >= r) && !math.IsNaN(r) {
 			worst = r
 		}
@@ -244,6 +244,9 @@ all %d meet "at most 1 %% of minutes short" on test, %d and %d "at most 0.1 %%".
 	hours := figures(easy, func(b *benched) float64 {
 		return b.run("forethought", "direct", 0.01).Run.Test.InstanceHours / b.run("hpa-70%", "hpa", 0.01).Run.Test.InstanceHours
 	})
+	deployed := figures(easy, func(b *benched) float64 {
+		return b.run("forethought", "hpa-zero", 0.01).Run.Test.InstanceHours / b.run("hpa-70%", "hpa", 0.01).Run.Test.InstanceHours
+	})
 	short := average(figures(all, func(b *benched) float64 { return b.run("forethought", "direct", 0.01).Run.Test.Share() }))
 	shortHPA := average(figures(all, func(b *benched) float64 { return b.run("hpa-70%", "hpa", 0.01).Run.Test.Share() }))
 	tuned := figures(all, (*benched).tuned)
@@ -254,6 +257,7 @@ all %d meet "at most 1 %% of minutes short" on test, %d and %d "at most 0.1 %%".
 		{"the same, worst", over[len(over)-1], 1.35, 1.15, 0},
 		{"predictable: instance-hours over those of HPA at 70 %, median", middle(hours), 0.75, 0.70, 0},
 		{"all: mean share of minutes short over that of HPA at 70 %", short / shortHPA, 0.2, 0.1, 0},
+		{"predictable, both behind the pod autoscaler (tolerance 0 and defaults): instance-hours over those of HPA at 70 %, median", middle(deployed), 0.75, 0.70, 0},
 		{"all: instance-hours over the better of tuned seasonal naive and Holt-Winters at equal violations, median", middle(tuned), 0.95, 0.92, 0},
 		{"the same, worst", tuned[len(tuned)-1], 1.05, 1.02, 0},
 		{"all, at most 0.1 % short: instance-hours over static peak at equal violations, median", middle(static), 0.45, 0.35, 0},
@@ -262,13 +266,17 @@ all %d meet "at most 1 %% of minutes short" on test, %d and %d "at most 0.1 %%".
 	})
 	fmt.Fprint(doc, `
 A ratio below 1 is less than the other policy needs at the same share of short minutes on test, on its best settings there; "<" where even its
-leanest setting is short less often, "-" where none of its settings is short as seldom. HPA: instance-hours and minutes short at 70 %.
+leanest setting is short less often, "-" where none of its settings is short as seldom. Policies that follow the load are there twice, once as
+they are and once keeping what the last 15 minutes needed; the better of both counts. HPA: instance-hours and minutes short at 70 %.
 
-| demand | kind | minutes short | unmet | worst run | over oracle | starts a day | HPA over oracle | HPA short | vs seasonal naive | vs Holt-Winters | vs static peak | vs cloud-style |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| demand | kind | minutes short | unmet | worst run | over oracle | starts a day | HPA over oracle | HPA short | vs seasonal naive | vs Holt-Winters | vs last value | vs static peak | vs cloud-style |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 `)
 	ratio := func(b *benched, policy string) string {
 		r, match := b.equalTo(policy, 0.01)
+		if held, m := b.equalTo(policy+"+15m", 0.01); !(r >= held) && !math.IsNaN(held) {
+			r, match = held, m
+		}
 		switch {
 		case math.IsNaN(r):
 			return "-"
@@ -280,10 +288,10 @@ leanest setting is short less often, "-" where none of its settings is short as 
 	for _, b := range all {
 		mine, hpa := b.run("forethought", "direct", 0.01), b.run("hpa-70%", "hpa", 0.01)
 		test := mine.Run.Test
-		fmt.Fprintf(doc, "| %s | %s | %.2f %% | %.3f %% | %d | %.3f | %.0f | %.3f | %.2f %% | %s | %s | %s | %s |\n", b.name, b.kind,
+		fmt.Fprintf(doc, "| %s | %s | %.2f %% | %.3f %% | %d | %.3f | %.0f | %.3f | %.2f %% | %s | %s | %s | %s | %s |\n", b.name, b.kind,
 			100*test.Share(), 100*unmet(test), test.WorstRun, b.overOracle(mine.Run), float64(test.Starts)/(float64(test.Minutes)/1440),
 			b.overOracle(hpa.Run), 100*hpa.Run.Test.Share(), ratio(b, "seasonal-naive|reactive"), ratio(b, "holt-winters|reactive"),
-			ratio(b, "static-peak"), ratio(b, "cloud-hourly|reactive"))
+			ratio(b, "last-value"), ratio(b, "static-peak"), ratio(b, "cloud-hourly|reactive"))
 	}
 	fmt.Fprintf(doc, "\nSHA-256 of the loads and settings, in this order: %s.\n", manifests(all))
 }

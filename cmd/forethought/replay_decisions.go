@@ -6,7 +6,6 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -18,35 +17,30 @@ import (
 
 // decide writes every decision that mode act would have made with the configuration as it is, and says what they come to behind a direct
 // actuator.
-func (s *situation) decide(ctx context.Context, path string, stdout io.Writer) (err error) {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if e := f.Close(); err == nil {
-			err = e
+func (s *situation) decide(ctx context.Context, path string, stdout io.Writer) error {
+	rows := decisionRows{offset: s.offset, interval: s.interval}
+	var outcome replay.Outcome
+	err := writeFile(path, func(w io.Writer) (err error) {
+		buffered := bufio.NewWriter(w)
+		rows.out = csv.NewWriter(buffered)
+		if err = rows.out.Write([]string{"timestamp", "fleet", "pool", "instances", "reactive", "guards"}); err != nil {
+			return err
 		}
-	}()
-	buffered := bufio.NewWriter(f)
-	rows := decisionRows{out: csv.NewWriter(buffered), offset: s.offset, interval: s.interval}
-	if err = rows.out.Write([]string{"timestamp", "fleet", "pool", "instances", "reactive", "guards"}); err != nil {
+		p := s.policy()
+		p.Watch = func(_ int, d pool.Decision) { rows.add(d) }
+		if outcome, err = s.follow(ctx, p); err != nil {
+			return err
+		}
+		rows.out.Flush()
+		if err = rows.out.Error(); err != nil {
+			return err
+		}
+		return buffered.Flush()
+	})
+	switch {
+	case err != nil:
 		return err
-	}
-	p := s.policy()
-	p.Watch = func(_ int, d pool.Decision) { rows.add(d) }
-	outcome, err := s.follow(ctx, p)
-	if err != nil {
-		return err
-	}
-	rows.out.Flush()
-	if err = rows.out.Error(); err == nil {
-		err = buffered.Flush()
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	if outcome.Minutes == 0 {
+	case outcome.Minutes == 0:
 		fmt.Fprintf(stdout, "%s: %d decisions; the load is too short for what they come to\n", path, rows.n)
 		return nil
 	}
@@ -81,7 +75,8 @@ func (s *situation) follow(ctx context.Context, p replay.Forethought) (replay.Ou
 		}
 		u, err := cluster.Minute(s.load.Values[m], wanted[0])
 		if err != nil {
-			return replay.Outcome{}, err
+			return replay.Outcome{}, fmt.Errorf("minute %d, %s, at a load of %g: %w; give the pool a max, or leave out the sample", m,
+				s.load.At(m).Add(s.offset).Format(time.RFC3339), s.load.Values[m], err)
 		}
 		if m >= int(replay.Warmup/time.Minute) {
 			score.Add(u)

@@ -12,7 +12,7 @@ import (
 type stance string
 
 // Supported where Forethought met its target and is at least as good as today in both cost and shortage; Open where it met the target
-// and trades one for the other, or where a simpler policy did too for clearly less; Refused otherwise; Silent where it was not replayed.
+// and trades one for the other, missed it behind a pod autoscaler, or where a simpler policy did too for clearly less; Refused otherwise; Silent where it was not replayed.
 const (
 	stanceSupported stance = "good"
 	stanceOpen      stance = "open"
@@ -104,6 +104,10 @@ func (r *replayReport) stance(subject, now replay.Choice, there bool) (stance, s
 	case short > 0:
 		return stanceOpen, fmt.Sprintf("It met its target and costs %s less than %s, and is short more often, in %d minutes instead of %d.",
 			fine(1-r.cost(test)/r.cost(now.Run.Test)), name, test.Violations, now.Run.Test.Violations)
+	}
+	if x, ok := r.Chosen(r.Subject, replay.HPAZero().Name, subject.Target); ok && !x.OnTest {
+		return stanceOpen, fmt.Sprintf("It met its target and is no worse than %s, but behind a pod autoscaler with a tolerance of zero it left %s of the "+
+			"minutes short.", name, fine(x.Run.Test.Share()))
 	}
 	if rival, ok := r.rival(subject); ok {
 		return stanceOpen, fmt.Sprintf("It met its target and is no worse than %s, but %s, a simpler policy, met the target too for %s less.",

@@ -180,5 +180,5 @@ func TestReplayRefuses(t *testing.T) {
 	f("only missing", "--input="+empty, "--config.file="+config)
 	long := filepath.Join(dir, "long.csv")
 	office(t, long, replayBegin, 4, 1<<30)
-	f("target 2 is not a share", "--input="+long, "--target=2")
+	f("--target=2: want a share", "--input="+long, "--target=2")
 }
