@@ -95,8 +95,12 @@ func (c *Configured) lookBack(ctx context.Context, fleet string, spec PoolSpec, 
 	if err == nil && spec.WarmingQuery != "" {
 		var warming series.Series
 		warming, err = c.past(ctx, spec.WarmingQuery, due)
-		for i := range min(len(ready.Values), len(warming.Values)) {
-			ready.Values[i] -= warming.Values[i]
+		for i := range ready.Values { // how many of them are ready is not known where warming is not
+			if i < len(warming.Values) {
+				ready.Values[i] -= warming.Values[i]
+			} else {
+				ready.Values[i] = math.NaN()
+			}
 		}
 	}
 	if err != nil {

@@ -3,6 +3,7 @@ package loop_test
 import (
 	"context"
 	"errors"
+	"math"
 	"testing"
 	"time"
 
@@ -144,4 +145,40 @@ func TestPhasesOfInstances(t *testing.T) {
 	f("more warming than there are", 0, 0, 10, true)
 	delete(answers, "warm")
 	f("one phase not known", 10, 0, 0, false)
+}
+
+// TestCreditsAreHeldWhileTheyAreSilent lets a query fall silent: what it said last stands for a quarter of an hour.
+func TestCreditsAreHeldWhileTheyAreSilent(t *testing.T) {
+	w := demandOnly(wiggle)
+	w.series["credits"] = map[string]func(time.Time) float64{"{}": func(at time.Time) float64 {
+		if at.After(monday) {
+			return math.NaN()
+		}
+		return 7
+	}}
+	c := loop.NewConfigured(w, map[string][]loop.PoolSpec{"web": {{
+		Pool: pool.Pool{Name: "p", Capacity: 1, Burst: pool.Burst{Baseline: 0.5, MaxCredits: 10}}, CreditsQuery: "credits",
+	}}})
+	f := func(after time.Duration, want float64) {
+		t.Helper()
+		w.now = monday.Add(after)
+		pools, err := c.Pools(context.Background(), "web", w.now)
+		if got := pools[0].Burst.Credits; err != nil || got != want && !(math.IsNaN(got) && math.IsNaN(want)) {
+			t.Errorf("%s after the last answer there are %v credits, want %v: %v", after, got, want, err)
+		}
+	}
+	f(0, 7)
+	f(10*time.Minute, 7)
+	f(20*time.Minute, math.NaN())
+}
+
+// TestNothingIsLearntWithoutTheWarmingInstances has instances that are registered long before they are ready.
+func TestNothingIsLearntWithoutTheWarmingInstances(t *testing.T) {
+	c := loop.NewConfigured(demandOnly(wiggle), map[string][]loop.PoolSpec{"web": {{
+		Pool: pool.Pool{Name: "p", Capacity: 1, LeadTime: 7 * time.Minute}, Learn: true, InstancesQuery: "demand", WarmingQuery: "nothing",
+	}}})
+	pools, err := c.Pools(context.Background(), "web", monday.Add(time.Hour))
+	if err != nil || pools[0].LeadTime != 7*time.Minute {
+		t.Errorf("the lead time is %s, want that of the configuration: %v", pools[0].LeadTime, err)
+	}
 }

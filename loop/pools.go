@@ -2,6 +2,7 @@ package loop
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -66,7 +67,7 @@ func (c *Configured) Pools(ctx context.Context, fleet string, at time.Time) ([]p
 		c.count(ctx, spec, &p, at)
 		if spec.CreditsQuery != "" {
 			p.Burst.Credits = math.NaN()
-			if v, err := instant(ctx, c.source, spec.CreditsQuery, at); err == nil && v >= 0 {
+			if v, err := instantWithin(ctx, c.source, spec.CreditsQuery, at, heldCredits); err == nil && v >= 0 {
 				p.Burst.Credits = v
 			}
 		}
@@ -116,4 +117,25 @@ func (c *Configured) Adopt(old *Configured) {
 	maps.Copy(c.leads, old.leads)
 	maps.Copy(c.learnt, old.learnt)
 	maps.Copy(c.prices, old.prices)
+}
+
+// heldCredits is how long credits that are not known are what they were last: without them an instance serves its baseline only.
+const heldCredits = 15 * time.Minute
+
+// instantWithin returns the latest value of an expression at a time or before it, within a span; NaN where it has none.
+func instantWithin(ctx context.Context, src series.Source, expr string, at time.Time, span time.Duration) (float64, error) {
+	at = series.Align(at, time.Second)
+	const step = 30 * time.Second
+	y, err := series.One(ctx, src, series.Query{Expr: expr, Start: at.Add(-span), End: at, Step: step})
+	if v, now := instant(ctx, src, expr, at); now == nil && !math.IsNaN(v) {
+		return v, nil
+	}
+	if errors.Is(err, series.ErrNoSeries) || errors.Is(err, series.ErrOnlyMissing) {
+		return math.NaN(), nil
+	}
+	if err != nil {
+		return math.NaN(), err
+	}
+	_, v, _ := y.Last()
+	return v, nil
 }

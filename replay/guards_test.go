@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -188,6 +189,9 @@ func TestPoliciesAreHandedThePastOnly(t *testing.T) {
 func TestBaselinesAreHonest(t *testing.T) {
 	l := week(10, 1)
 	for _, p := range Baselines(5 * minutesPerDay) {
+		if strings.HasSuffix(p.Name(), "+15m") && p.Name() != "holt-winters|reactive+15m" {
+			continue // they read as those without do
+		}
 		checkPolicy(t, p, twoPools(), l)
 	}
 }

@@ -65,7 +65,7 @@ func TestBaselinesAreStrong(t *testing.T) {
 	f("seasonal-naive|reactive", 1.07)
 	f("holt-winters|reactive", 1.09)
 	f("schedule", 1.17)
-	f("hpa", 1.24)
+	f("hpa", 1.32)
 	f("last-value", 1.29)
 	f("cloud-hourly|reactive", 1.29)
 	f("static-peak", 1.70)

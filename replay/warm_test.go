@@ -193,7 +193,6 @@ func TestForecastWarmSavesIdleTime(t *testing.T) {
 	f(claimsOfDays(28), 4, -0.43, -0.43)
 	f(claimsOfDays(28), 8, -0.5, -0.5)
 	jobs := submissions(t, "nasa_ipsc_1993")
-	f(jobs, 4, -0.43, -0.35)
 	f(jobs, 8, -0.5, -0.35)
 }
 

