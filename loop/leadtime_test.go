@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -147,38 +148,63 @@ func TestPhasesOfInstances(t *testing.T) {
 	f("one phase not known", 10, 0, 0, false)
 }
 
-// TestCreditsAreHeldWhileTheyAreSilent lets a query fall silent: what it said last stands for a quarter of an hour.
-func TestCreditsAreHeldWhileTheyAreSilent(t *testing.T) {
-	w := demandOnly(wiggle)
-	w.series["credits"] = map[string]func(time.Time) float64{"{}": func(at time.Time) float64 {
-		if at.After(monday) {
+// registered is a world where an instance is there a minute after it is asked for and ready after boot, and warming says how many are there
+// and not ready; a query of it that nothing answers where there are none is sparse.
+func registered(sparse bool) *world {
+	w := booting(time.Minute)
+	there := w.series["count"]["{}"]
+	w.series["warming"] = map[string]func(time.Time) float64{"{}": func(at time.Time) float64 {
+		n := there(at) - min(sawtooth(at), sawtooth(at.Add(-boot)))
+		if n == 0 && sparse {
 			return math.NaN()
 		}
-		return 7
+		return n
 	}}
-	c := loop.NewConfigured(w, map[string][]loop.PoolSpec{"web": {{
-		Pool: pool.Pool{Name: "p", Capacity: 1, Burst: pool.Burst{Baseline: 0.5, MaxCredits: 10}}, CreditsQuery: "credits",
-	}}})
-	f := func(after time.Duration, want float64) {
-		t.Helper()
-		w.now = monday.Add(after)
-		pools, err := c.Pools(context.Background(), "web", w.now)
-		if got := pools[0].Burst.Credits; err != nil || got != want && !(math.IsNaN(got) && math.IsNaN(want)) {
-			t.Errorf("%s after the last answer there are %v credits, want %v: %v", after, got, want, err)
-		}
-	}
-	f(0, 7)
-	f(10*time.Minute, 7)
-	f(20*time.Minute, math.NaN())
+	return w
 }
 
-// TestNothingIsLearntWithoutTheWarmingInstances has instances that are registered long before they are ready.
-func TestNothingIsLearntWithoutTheWarmingInstances(t *testing.T) {
-	c := loop.NewConfigured(demandOnly(wiggle), map[string][]loop.PoolSpec{"web": {{
-		Pool: pool.Pool{Name: "p", Capacity: 1, LeadTime: 7 * time.Minute}, Learn: true, InstancesQuery: "demand", WarmingQuery: "nothing",
-	}}})
-	pools, err := c.Pools(context.Background(), "web", monday.Add(time.Hour))
-	if err != nil || pools[0].LeadTime != 7*time.Minute {
-		t.Errorf("the lead time is %s, want that of the configuration: %v", pools[0].LeadTime, err)
+// Instances that are there and not ready are still waited for, and where nobody says how many these are nothing is learnt.
+func TestLeadTimesAreLearntOfReadyInstances(t *testing.T) {
+	const configured = 3 * time.Minute
+	const doubt = "the lead time of p is not learnt and 3m0s is assumed, as configured: " +
+		"how many instances are warming is mostly not known; where nothing is 0, write: or vector(0)"
+	begin := func(w *world) *loop.Configured {
+		return loop.NewConfigured(w, map[string][]loop.PoolSpec{"web": {{
+			Pool: pool.Pool{Name: "p", Capacity: 1, LeadTime: configured}, InstancesQuery: "count", WarmingQuery: "warming", Learn: true,
+		}}})
 	}
+	f := func(what string, c *loop.Configured, w *world, at time.Time, want time.Duration, doubts ...string) {
+		t.Helper()
+		if got := leadAt(t, c, w, at); got != want || !slices.Equal(c.Doubts("web"), doubts) {
+			t.Errorf("%s: lead time %s, doubts %q, want %s and %q", what, got, c.Doubts("web"), want, doubts)
+		}
+	}
+	w := registered(false)
+	f("all known", begin(w), w, monday.Add(turnAt), boot)
+	gaps, whole := 0, w.series["warming"]["{}"]
+	w.series["warming"]["{}"] = func(at time.Time) float64 {
+		if m := at.Unix() % 3600 / 60; m >= 5 && m < 20 { // of every other instance the end is not seen
+			gaps++
+			return math.NaN()
+		}
+		return whole(at)
+	}
+	f("gaps", begin(w), w, monday.Add(turnAt), boot)
+	if gaps == 0 {
+		t.Error("there are no gaps")
+	}
+	w = registered(true)
+	f("no answer where there are none", begin(w), w, monday.Add(turnAt), configured, doubt)
+	delete(w.series, "warming")
+	c := begin(w)
+	f("no answer", c, w, monday.Add(turnAt), configured, doubt)
+	f("in the same hour", c, w, monday.Add(2*time.Minute+turnAt), configured, doubt)
+	w.series = registered(false).series
+	f("mended", c, w, monday.Add(time.Hour+turnAt), boot)
+
+	next := loop.NewConfigured(w, map[string][]loop.PoolSpec{"web": {{
+		Pool: pool.Pool{Name: "p", Capacity: 1, LeadTime: configured}, InstancesQuery: "count", WarmingQuery: "nothing", Learn: true,
+	}}})
+	next.Adopt(c)
+	f("a reload with another query", next, w, monday.Add(time.Hour+2*turnAt), configured, doubt)
 }

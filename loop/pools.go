@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,6 +40,7 @@ type Configured struct {
 	leads  map[string]time.Duration // the last lead time known, by fleet and pool
 	learnt map[string]learntLead    // by fleet and pool
 	prices map[string]float64       // the last price known, by fleet, pool and type
+	bursts map[string]knownCredits  // by fleet and pool
 	doubts map[string][]string      // what is not known of a fleet's pools
 }
 
@@ -46,13 +48,13 @@ type Configured struct {
 func NewConfigured(source series.Source, specs map[string][]PoolSpec) *Configured {
 	return &Configured{
 		source: source, specs: specs, leads: map[string]time.Duration{}, learnt: map[string]learntLead{}, prices: map[string]float64{},
-		doubts: map[string][]string{},
+		bursts: map[string]knownCredits{}, doubts: map[string][]string{},
 	}
 }
 
 // Pools returns the pools of a fleet at a time. A lead time or a price that can't be read is the last one known, before that the
-// configured one; a number of instances that can't be read leaves the pool unobserved, and credits that can't be read are not known. None
-// of them keeps a decision from being made.
+// configured one; a number of instances that can't be read leaves the pool unobserved; and credits that can't be read are what they were
+// last for a quarter of an hour, then not known. None of them keeps a decision from being made.
 func (c *Configured) Pools(ctx context.Context, fleet string, at time.Time) ([]pool.Pool, error) {
 	specs := c.specs[fleet]
 	if specs == nil {
@@ -62,13 +64,15 @@ func (c *Configured) Pools(ctx context.Context, fleet string, at time.Time) ([]p
 	var doubts []string
 	for i, spec := range specs {
 		p := spec.Pool
-		p.LeadTime = c.leadTime(ctx, fleet, spec, at)
+		lead, doubt := c.leadTime(ctx, fleet, spec, at)
+		if p.LeadTime = lead; doubt != "" {
+			doubts = append(doubts, fmt.Sprintf("the lead time of %s %s", spec.Name, doubt))
+		}
 		doubts = append(doubts, c.setPrices(ctx, fleet, spec, &p, at)...)
 		c.count(ctx, spec, &p, at)
 		if spec.CreditsQuery != "" {
-			p.Burst.Credits = math.NaN()
-			if v, err := instantWithin(ctx, c.source, spec.CreditsQuery, at, heldCredits); err == nil && v >= 0 {
-				p.Burst.Credits = v
+			if p.Burst.Credits, doubt = c.credits(ctx, fleet, spec, at); doubt != "" {
+				doubts = append(doubts, fmt.Sprintf("the credits of %s %s", spec.Name, doubt))
 			}
 		}
 		pools[i] = p
@@ -108,7 +112,7 @@ func (c *Configured) count(ctx context.Context, spec PoolSpec, p *pool.Pool, at 
 	}
 }
 
-// Adopt takes over the lead times and the prices that old has read.
+// Adopt takes over the lead times, the prices and the credits that old has read.
 func (c *Configured) Adopt(old *Configured) {
 	old.mu.Lock()
 	defer old.mu.Unlock()
@@ -117,25 +121,60 @@ func (c *Configured) Adopt(old *Configured) {
 	maps.Copy(c.leads, old.leads)
 	maps.Copy(c.learnt, old.learnt)
 	maps.Copy(c.prices, old.prices)
+	maps.Copy(c.bursts, old.bursts)
 }
 
-// heldCredits is how long credits that are not known are what they were last: without them an instance serves its baseline only.
+// heldCredits is how long credits that are not known are what they were last: without them an instance serves its baseline only, and one
+// answer that is missing would multiply the instances that a demand takes.
 const heldCredits = 15 * time.Minute
 
-// instantWithin returns the latest value of an expression at a time or before it, within a span; NaN where it has none.
-func instantWithin(ctx context.Context, src series.Source, expr string, at time.Time, span time.Duration) (float64, error) {
-	at = series.Align(at, time.Second)
-	const step = 30 * time.Second
-	y, err := series.One(ctx, src, series.Query{Expr: expr, Start: at.Add(-span), End: at, Step: step})
-	if v, now := instant(ctx, src, expr, at); now == nil && !math.IsNaN(v) {
-		return v, nil
+// knownCredits is what an instance had at a time.
+type knownCredits struct {
+	v  float64
+	at time.Time
+}
+
+// credits returns what an instance has at a time, NaN where that is not known, and in doubt what is assumed instead. What it had last follows
+// from the history, so that a process that has just begun assumes the same; where that can't be read either, it is what this one read last.
+func (c *Configured) credits(ctx context.Context, fleet string, spec PoolSpec, at time.Time) (v float64, doubt string) {
+	known, why := knownCredits{at: at}, error(nil)
+	known.v, why = instant(ctx, c.source, spec.CreditsQuery, at)
+	if why == nil && !(known.v >= 0) {
+		if why = errors.New("query returned no value"); known.v < 0 {
+			why = fmt.Errorf("query returned %g; credits are at least 0", known.v)
+		}
+		if last, ok := c.lastCredits(ctx, spec, at); ok {
+			return last, heldDoubt(last, why)
+		}
 	}
-	if errors.Is(err, series.ErrNoSeries) || errors.Is(err, series.ErrOnlyMissing) {
-		return math.NaN(), nil
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	key := fleet + "/" + spec.Name
+	if why == nil {
+		c.bursts[key] = known
+		return known.v, ""
 	}
+	if last, ok := c.bursts[key]; ok && at.Sub(last.at) <= heldCredits {
+		return last.v, heldDoubt(last.v, why)
+	}
+	return math.NaN(), fmt.Sprintf("are not known and its baseline counts: %v", why)
+}
+
+func heldDoubt(v float64, why error) string {
+	return fmt.Sprintf("are not known and %g are assumed, what they were last: %v", v, why)
+}
+
+// lastCredits returns the latest credits of the time for which they are held.
+func (c *Configured) lastCredits(ctx context.Context, spec PoolSpec, at time.Time) (v float64, ok bool) {
+	q := series.Query{Expr: spec.CreditsQuery, Start: at.Add(-heldCredits), End: at, Step: 30 * time.Second}
+	y, err := series.One(ctx, c.source, q)
 	if err != nil {
-		return math.NaN(), err
+		return 0, false
 	}
-	_, v, _ := y.Last()
-	return v, nil
+	for _, last := range slices.Backward(y.Values) {
+		if last >= 0 {
+			return last, true
+		}
+	}
+	return 0, false
 }

@@ -184,11 +184,28 @@ func TestShapesOfJobs(t *testing.T) {
 	}
 	f(begin(), 59, 8, "")
 	jobs[`{cpu="many"}`] = between(20, 60, 2)
-	f(p, 60, 8, `shapes of jobs: {cpu="many"}: label cpu is "many", want a number at least 0 or a size such as 64GiB; the capacities of the hour until 2026-03-02T00:00:00Z hold`)
+	for _, p := range []*process{p, begin()} {
+		f(p, 60, 8, `shapes of jobs: {cpu="many"}: label cpu is "many", want a number at least 0 or a size such as 64GiB; the capacities of the hour until 2026-03-02T00:00:00Z hold`)
+	}
 	delete(jobs, `{cpu="many"}`)
 	f(p, 61, 16, "") // of that hour, in which two jobs of cpu 64 were there for five minutes
 	f(begin(), 110, 16, "")
 	f(p, 130, 16, "")
 	f(p, 180, 16, "shapes of jobs: query returned no jobs in the hour until 2026-03-02T03:00:00Z; the capacities of the hour until 2026-03-02T02:00:00Z hold")
-	f(begin(), 180, 14, "query returned no jobs in the hour until 2026-03-02T03:00:00Z; the configured capacities hold")
+	const since = "; the capacities of the hour until 2026-03-02T02:00:00Z hold"
+	f(begin(), 180, 16, "shapes of jobs: query returned no jobs in the hour until 2026-03-02T03:00:00Z"+since)
+	before := src.asked["jobs"]
+	f(p, 181, 16, since)
+	if n := src.asked["jobs"] - before; n != 60 {
+		t.Errorf("%d points of the jobs are asked for, want the last hour: the hours before it have been looked at", n)
+	}
+	const end = 74 * 60 // the last hour with jobs ends two days and a bit more after the first
+	f(p, end-1, 16, since)
+	f(begin(), end-1, 16, since)
+	src.broken = map[string]error{"jobs": errors.New("down")}
+	f(p, end, 16, "down"+since)
+	f(begin(), end, 14, "down; the configured capacities hold")
+	src.broken = nil
+	f(p, end, 14, "query returned no jobs in the hour until 2026-03-05T02:00:00Z; the configured capacities hold")
+	f(begin(), end, 14, "query returned no jobs in the hour until 2026-03-05T02:00:00Z; the configured capacities hold")
 }

@@ -27,8 +27,10 @@ func TestWaits(t *testing.T) {
 	f([]float64{5, 5, 5, 5}, []float64{5, 3, 3, 5})                                          // lost instances
 	f([]float64{3, 5, 5, 5}, []float64{2, 2, 4, 5}, 1, 2)                                    // the first look does not say since when
 	f([]float64{1, 3, 3, 3}, []float64{4, 4, 4, 4})                                          // there are more than asked for
-	f([]float64{2, none, 4, 4, none}, []float64{2, 2, none, 2, 4})                           // a gap
-	f([]float64{2, none, 4, none, 4}, []float64{2, 2, 2, 2, 4}, 2, 2)                        // inside which nothing changed
+	f([]float64{2, none, 4, 4, 4}, []float64{2, 2, 2, 2, 4})                                 // asked for within a gap
+	f([]float64{2, 2, 4, 4, 4}, []float64{2, none, 2, 2, 4})                                 //
+	f([]float64{2, 4, 4, 4, 5, 5}, []float64{2, 2, none, 4, 4, 5}, 1)                        // ready within one; the next is not
+	f([]float64{2, 4, 4, 4, 4}, []float64{2, 2, none, 2, 4}, 3, 3)                           // one inside which nothing changed
 	f([]float64{2, 4, 4}, []float64{2, 4, 4})                                                // there as soon as anybody sees that they are asked for
 	f([]float64{-1, 4, math.Inf(1)}, []float64{2, -3, 2})                                    // no counts
 	f(nil, nil)                                                                              //

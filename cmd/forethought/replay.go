@@ -170,21 +170,27 @@ func (r *replayed) validate() error {
 		return errors.New("--fleet: want the --config.file that it is in")
 	case len(r.names) > 1:
 		return errors.New("--series: a replay is of one series")
-	case !(r.boot >= 0 && r.boot <= 1):
-		return fmt.Errorf("--boot-spread=%g: want 0 to 1", r.boot)
 	}
-	for _, target := range r.targets {
-		if !(target > 0 && target < 1) {
-			return fmt.Errorf("--target=%g: want a share of minutes between 0 and 1", target)
-		}
-	}
-	if err := writable(append([]string{r.decisions, r.report}, r.outputs...)...); err != nil {
+	if err := r.numbers(); err != nil {
 		return err
 	}
 	r.complete()
 	for _, name := range r.actuators {
 		if _, ok := actuatorNamed(name); !ok {
 			return fmt.Errorf("--actuator=%s: want direct, hpa or hpa-zero", name)
+		}
+	}
+	return writable(append([]string{r.decisions, r.report}, r.outputs...)...)
+}
+
+// numbers refuses numbers out of their range.
+func (r *replayed) numbers() error {
+	if !(r.boot >= 0 && r.boot <= 1) {
+		return fmt.Errorf("--boot-spread=%g: want 0 to 1", r.boot)
+	}
+	for _, target := range r.targets {
+		if !(target > 0 && target < 1) {
+			return fmt.Errorf("--target=%g: want a share of minutes between 0 and 1", target)
 		}
 	}
 	return nil
