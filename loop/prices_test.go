@@ -199,7 +199,7 @@ func TestShapesOfJobs(t *testing.T) {
 	if n := src.asked["jobs"] - before; n != 60 {
 		t.Errorf("%d points of the jobs are asked for, want the last hour: the hours before it have been looked at", n)
 	}
-	const end = 74 * 60 // the last hour with jobs ends two days and a bit more after the first
+	const end = 74 * 60 // from here on the hour until 02:00 is three days back
 	f(p, end-1, 16, since)
 	f(begin(), end-1, 16, since)
 	src.broken = map[string]error{"jobs": errors.New("down")}

@@ -9,10 +9,28 @@ import "math"
 // that the same instances serve, without head-room, at the prices of instances that are neither committed nor interrupted, the cheapest
 // ones of the fleet in place of those that are; where it has none, at their own price.
 func planOf(pools []Pool, counts []int, demand float64) Plan {
+	return planWithin(pools, counts, demand, demand, 0)
+}
+
+// planWithin is planOf for counts that limits have cut back. A plan that costs more than limit in an hour, where 0 is none, has in place of
+// the last instances those that serve the rest of present at least cost, as the reactive need has: its demand would keep dearer ones.
+func planWithin(pools []Pool, counts []int, demand, present, limit float64) Plan {
+	plan := composed(pools, counts, demand, demand)
+	if limit > 0 && plan.HourlyCost > limit*(1+roundOff) {
+		if least := composed(pools, counts, demand, present); least.HourlyCost < plan.HourlyCost {
+			return least
+		}
+	}
+	return plan
+}
+
+// composed is planOf where the last instances are those that serve the rest of another demand.
+func composed(pools []Pool, counts []int, demand, served float64) Plan {
 	plan := Plan{Targets: make([]Target, len(pools))}
 	f := &filling{supplies: supplies(pools), counts: counts}
 	reference := f.reference()
-	spare := newSpare(pools, f, demand)
+	spare := newSpare(pools, f, served)
+	given := spare.left
 	for i, p := range pools {
 		s, t := f.supplies[i], Target{Pool: p.Name, Class: p.Class, Instances: counts[i]}
 		kinds, saved := s.typesOf(p, counts[i], spare.of(i))
@@ -26,7 +44,8 @@ func planOf(pools []Pool, counts []int, demand float64) Plan {
 		plan.HourlyCost += s.cost(counts[i]) - saved
 		plan.OnDemandCost += s.onDemand(kinds, reference)
 	}
-	if short := demand - f.capacity(); short > roundOff*demand {
+	given -= spare.left
+	if short := demand - (f.capacity() - given); short > roundOff*demand {
 		plan.Unmet = short / demand
 	}
 	return plan

@@ -121,6 +121,32 @@ func TestPlanExchangesNothingThatIsHeld(t *testing.T) {
 	}
 }
 
+// TestPlanWithinABudget cuts a plan back to the counts of the present demand: it is made up of what the present demand needs, and says how
+// much more is not served.
+func TestPlanWithinABudget(t *testing.T) {
+	f := func(demand, limit, cost, unmet float64) {
+		t.Helper()
+		const present = 405
+		p := []Pool{sizes()}
+		counts, _ := fill(p, present)
+		plan := planWithin(p, counts, demand, present, limit)
+		if math.Abs(plan.HourlyCost-cost) > 1e-9 || math.Abs(plan.Unmet-unmet) > 1e-9 {
+			t.Errorf("a demand of %v within %v costs %v and leaves %v unserved, want %v and %v", demand, limit, plan.HourlyCost, plan.Unmet, cost, unmet)
+		}
+		if reactive := planOf(p, counts, present); plan.HourlyCost > max(limit, reactive.HourlyCost) && limit > 0 {
+			t.Errorf("a demand of %v within %v costs %v; the present one costs %v", demand, limit, plan.HourlyCost, reactive.HourlyCost)
+		}
+	}
+	f(405, 0, 41.2, 0)
+	f(600, 0, 44, 160./600)
+	f(600, 42, 41.2, 190./600) // the last one serves 10, not 40
+	f(600, 1, 41.2, 190./600)
+	f(600, 44, 44, 160./600)
+	f(440, 42, 41.2, 30./440) // nothing is cut back, and the types that serve all are too dear
+	f(420, 42, 41.2, 10./420)
+	f(420, 43, 42.2, 0)
+}
+
 func TestFillOrder(t *testing.T) {
 	f := func(pools []Pool, want ...int) {
 		t.Helper()

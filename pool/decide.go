@@ -40,7 +40,7 @@ func Decide(in Input) (Decision, error) {
 		Fleet: in.Fleet, At: in.Now, ValidUntil: in.Now.Add(in.Policy.Validity), Mode: in.Policy.Mode, Killed: in.Policy.Killed,
 		Forecast: in.Forecast,
 		Demand:   in.Demand, Pending: in.Pending, DemandAt: in.DemandAt, Probability: in.Policy.Probability,
-		Reactive: planOf(in.Pools, s.reactive, s.present), Plan: planOf(in.Pools, s.counts, s.target),
+		Reactive: planOf(in.Pools, s.reactive, s.present), Plan: planWithin(in.Pools, s.counts, s.target, s.present, in.Policy.Limits.HourlyCost),
 		Sizing: s.sizing, Guards: guards, Working: s.probability,
 	}
 	for i, z := range s.sizing {

@@ -402,3 +402,36 @@ func TestStockIsOfItsPool(t *testing.T) {
 		t.Errorf("of 20 instances that are claimed of it %d stand by", d.Plan.Targets[1].Warm)
 	}
 }
+
+// TestBudgetOfTypes draws fleets whose pools have types, and budgets that cut their plans back to the reactive need.
+func TestBudgetOfTypes(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	bound := 0
+	for range 2000 {
+		in := input(level(60, 1000*r.Float64()))
+		in.Demand = 10 + 400*r.Float64()
+		for i := range in.Pools {
+			p := &in.Pools[i]
+			for k, size := range []float64{1, 4, 2} {
+				p.Types = append(p.Types, pool.Type{
+					Name: string(rune('a' + k)), Capacity: 10 * size, Max: 20 * r.IntN(2), Price: pool.Price{Hourly: size * (0.8 + 0.4*r.Float64())},
+				})
+			}
+		}
+		reactive := decide(t, in).Reactive
+		in.Policy.Limits.HourlyCost = reactive.HourlyCost * (0.9 + 0.3*r.Float64())
+		d := decide(t, in)
+		if limit := max(in.Policy.Limits.HourlyCost, reactive.HourlyCost); d.Plan.HourlyCost > limit+1e-9 {
+			t.Fatalf("the plan costs %v of %v; the reactive need costs %v\n%+v\n%+v", d.Plan.HourlyCost, in.Policy.Limits.HourlyCost, reactive.HourlyCost, d.Plan, reactive)
+		}
+		for _, g := range d.Guards {
+			if g.Name == pool.GuardBudget {
+				bound++
+				break
+			}
+		}
+	}
+	if bound < 100 {
+		t.Errorf("the budget binds in %d cases", bound)
+	}
+}
