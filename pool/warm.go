@@ -81,32 +81,6 @@ func (c Claims) check() error {
 	return nil
 }
 
-// ClaimsAhead returns the claims within the first steps of sample paths of demand, where one instance serves capacity and active ones
-// serve now: the instances that the largest demand within these steps needs beyond them. An instance that is not needed for a moment is
-// no second claim, since one is kept for longer than another takes to start. It returns an error for no paths, a path shorter than
-// steps, a demand that is not a finite number at least 0 and a capacity or number of steps that is not above 0.
-func ClaimsAhead(paths [][]float64, steps int, capacity float64, active int) (Claims, error) {
-	if len(paths) == 0 || steps < 1 || !positive(capacity) || active < 0 {
-		return Claims{}, fmt.Errorf("claims ahead: %d paths, %d steps, capacity %v and %d active instances are none to count",
-			len(paths), steps, capacity, active)
-	}
-	all := make([]float64, 0, len(paths))
-	for i, path := range paths {
-		if len(path) < steps {
-			return Claims{}, fmt.Errorf("claims ahead: path %d has %d of %d steps", i+1, len(path), steps)
-		}
-		var most float64
-		for h, v := range path[:steps] {
-			if !finite(v) {
-				return Claims{}, fmt.Errorf("claims ahead: step %d of path %d is %v, not a finite number at least 0", h+1, i+1, v)
-			}
-			most = max(most, v)
-		}
-		all = append(all, max(math.Ceil(most/capacity-roundOff)-float64(active), 0))
-	}
-	return claimsOf(all), nil
-}
-
 // claimsOf returns the mean and the dispersion of equally likely numbers of claims (Welford 1962).
 func claimsOf(all []float64) Claims {
 	var mean, square float64

@@ -93,32 +93,6 @@ func TestClaimsRefuse(t *testing.T) {
 	}
 }
 
-func TestClaimsAhead(t *testing.T) {
-	f := func(active, steps int, mean, dispersion float64, paths ...[]float64) {
-		t.Helper()
-		c, err := pool.ClaimsAhead(paths, steps, 10, active)
-		if err != nil || math.Abs(c.Mean-mean) > 1e-12 || math.Abs(c.Dispersion-dispersion) > 1e-12 {
-			t.Errorf("%+v, %v, want %v and %v", c, err, mean, dispersion)
-		}
-	}
-	f(2, 3, 0, 1, []float64{20, 5, 20})
-	f(2, 3, 2, 1, []float64{20, 5, 31}, []float64{35, 0, 40}) // beyond two: the fourth, and the third and fourth
-	f(2, 2, 1, 2, []float64{20, 5, 90}, []float64{35, 35, 90})
-	f(0, 1, 2, 4.8, []float64{0}, []float64{0}, []float64{0}, []float64{80}, []float64{20}, []float64{20.0000000001})
-	bad := func(steps, active int, capacity float64, paths ...[]float64) {
-		t.Helper()
-		if c, err := pool.ClaimsAhead(paths, steps, capacity, active); err == nil {
-			t.Errorf("%v are %+v, want an error", paths, c)
-		}
-	}
-	bad(1, 0, 10)
-	bad(2, 0, 10, []float64{1})
-	bad(0, 0, 10, []float64{1})
-	bad(1, 0, 0, []float64{1})
-	bad(1, -1, 10, []float64{1})
-	bad(1, 0, 10, []float64{math.NaN()})
-}
-
 // TestWarmStockMeetsItsRate claims from a base stock at random and counts the hits.
 func TestWarmStockMeetsItsRate(t *testing.T) {
 	const rate, lead = 0.8, 5.0 // claims a minute, minutes
