@@ -43,6 +43,9 @@ func NewCollector(board pool.Board, now func() time.Time) prometheus.Collector {
 		planned: gauge("pool_instances_planned", "Instances that the plan has, which is what mode act answers.", "pool", "class"),
 		reactive: gauge("pool_instances_reactive",
 			"Instances that the present demand needs, without any forecast.", "pool", "class"),
+		spare: gauge("pool_instances_spare",
+			"Instances that autoscalers are told beyond those that the present demand needs: what a placeholder or a buffer holds free.",
+			"pool", "class"),
 		leadTime: gauge("pool_lead_time_seconds", "Time from asking for an instance of the pool until it serves.", "pool"),
 		price:    gauge("pool_price_hourly", "Price of one instance of the pool for an hour, where that is known.", "pool"),
 		warm: gauge("pool_warm_instances_desired",
@@ -65,6 +68,7 @@ func NewCollector(board pool.Board, now func() time.Time) prometheus.Collector {
 			"1 for what kind of workload the fleet has: how its demand goes over time, and what an instance runs out of first.", "pattern", "bound"),
 		state: gauge("fleet_state", "1 for the state that the fleet is in and 0 for every other.", "state"),
 		mode:  gauge("fleet_mode_info", "1 for the mode of the fleet.", "mode"),
+		kill:  gauge("fleet_kill_switch", "1 while the kill switch holds the fleet on the reactive need, 0 otherwise."),
 	}
 }
 
@@ -78,7 +82,7 @@ type collector struct {
 	leadTime, validUntil, cost, unmet     *prometheus.Desc
 	price, warm, types                    *prometheus.Desc
 	onDemand, moves, probability, score   *prometheus.Desc
-	workload, state, mode                 *prometheus.Desc
+	workload, state, mode, kill, spare    *prometheus.Desc
 }
 
 // Describe sends the description of every metric.
@@ -86,6 +90,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		c.demand, c.forecast, c.peak, c.forNow, c.skill, c.coverage, c.method, c.origin, c.instances, c.desired, c.planned, c.reactive,
 		c.leadTime, c.price, c.warm, c.types, c.validUntil, c.cost, c.onDemand, c.moves, c.probability, c.score, c.unmet, c.workload, c.state, c.mode,
+		c.kill, c.spare,
 	} {
 		ch <- d
 	}
@@ -190,6 +195,16 @@ func (c *collector) decision(o sink, s pool.Snapshot) {
 	o.targets(c.desired, d.Effective())
 	o.targets(c.planned, d.Plan)
 	o.targets(c.reactive, d.Reactive)
+	for _, t := range d.Effective().Targets {
+		if n, known := d.Spare(t.Pool); known {
+			o.put(c.spare, float64(n), t.Pool, string(t.Class))
+		}
+	}
+	killed := 0.0
+	if d.Killed {
+		killed = 1
+	}
+	o.put(c.kill, killed)
 	if len(d.Forecast.Steps) > 0 {
 		o.put(c.origin, seconds(d.Forecast.Origin))
 	}

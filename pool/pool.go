@@ -162,6 +162,9 @@ type Decision struct {
 	Forecast forecast.Forecast
 	// Peaks[h-1] is the distribution of the largest demand over the steps 1..h of the forecast.
 	Peaks []forecast.Distribution
+	// Ahead is what is known of Forecast and Peaks where the decision was made elsewhere and read back from its metrics, which then are
+	// empty.
+	Ahead []Ahead
 	// Demand is the observation that the reactive need follows, made at DemandAt, with Pending queued work beside it.
 	Demand, Pending float64
 	DemandAt        time.Time
@@ -204,6 +207,17 @@ func (d Decision) Effective() Plan {
 		return d.Plan
 	}
 	return d.Reactive
+}
+
+// Spare returns how many instances of the named pool doors answer with beyond what the present demand needs: the capacity to hold free ahead
+// of it. It is 0 while the decision does not act; ok is false where the decision is not about the pool.
+func (d Decision) Spare(pool string) (n int, ok bool) {
+	asked, ok := d.Effective().Instances(pool)
+	needed, known := d.Reactive.Instances(pool)
+	if !ok || !known {
+		return 0, false
+	}
+	return max(asked-needed, 0), true
 }
 
 // Valid reports whether the decision may be used at the given time. A zero Decision is never valid.
@@ -286,10 +300,48 @@ func brief(d time.Duration) string {
 	return s
 }
 
+// Ahead is what a forecast says about one horizon with one probability: the demand then, and the largest until then.
+type Ahead struct {
+	Horizon      time.Duration
+	Probability  float64
+	Demand, Peak float64
+}
+
+// UnknownAheadError says that a decision which was made elsewhere is known for other pairs of horizon and probability only.
+type UnknownAheadError struct {
+	Horizon     time.Duration
+	Probability float64
+	Known       []Ahead
+}
+
+// Error lists the pairs that are known.
+func (e *UnknownAheadError) Error() string {
+	pairs := make([]string, len(e.Known))
+	for i, a := range e.Known {
+		pairs[i] = fmt.Sprintf("%s at %v", brief(a.Horizon), a.Probability)
+	}
+	return fmt.Sprintf("horizon %s at probability %v is not among what was exported: %s",
+		brief(e.Horizon), e.Probability, strings.Join(pairs, ", "))
+}
+
+// known returns what was read back for a horizon and a probability.
+func (d Decision) known(horizon time.Duration, p float64) (Ahead, error) {
+	for _, a := range d.Ahead {
+		if a.Horizon == horizon && a.Probability == p {
+			return a, nil
+		}
+	}
+	return Ahead{}, &UnknownAheadError{Horizon: horizon, Probability: p, Known: d.Ahead}
+}
+
 // DemandAhead returns the quantile at probability p of the demand one horizon ahead, rounded up to a whole step. The horizon counts from
 // the forecast's origin, and where observations are missing since, from the last grid point before the decision. It returns a
-// *HorizonError where the forecast does not reach.
+// *HorizonError where the forecast does not reach, and for a decision that was read back an *UnknownAheadError for a pair that was not exported.
 func (d Decision) DemandAhead(horizon time.Duration, p float64) (float64, error) {
+	if len(d.Ahead) > 0 {
+		a, err := d.known(horizon, p)
+		return a.Demand, err
+	}
 	h, err := d.step(horizon)
 	if err != nil {
 		return 0, err
@@ -299,6 +351,10 @@ func (d Decision) DemandAhead(horizon time.Duration, p float64) (float64, error)
 
 // PeakAhead is DemandAhead for the largest demand between now and the horizon, which is the present demand at least.
 func (d Decision) PeakAhead(horizon time.Duration, p float64) (float64, error) {
+	if len(d.Ahead) > 0 {
+		a, err := d.known(horizon, p)
+		return max(a.Peak, d.Demand+d.Pending), err
+	}
 	h, err := d.step(horizon)
 	if err != nil {
 		return 0, err

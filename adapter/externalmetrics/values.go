@@ -89,6 +89,9 @@ func noForecast(s pool.Snapshot, err error) error {
 	if short := (*pool.HorizonError)(nil); errors.As(err, &short) && short.Longest > 0 {
 		return badRequest("fleet %s: %v", s.Fleet, err)
 	}
+	if unknown := (*pool.UnknownAheadError)(nil); errors.As(err, &unknown) {
+		return badRequest("fleet %s: %v", s.Fleet, err)
+	}
 	return notFound("fleet %s has no forecast: %s", s.Fleet, s.Reason)
 }
 
