@@ -28,6 +28,8 @@ type checker struct {
 	*report
 	checks Checks
 	c      *Config
+	// objects and selectors hold the lines of what may be there once in all pools.
+	objects, selectors map[string]int
 }
 
 // ensure reports a problem of the first key unless the condition holds; keys are all that the condition depends on.
@@ -65,7 +67,13 @@ func (k *checker) config() {
 	k.ensure(k.c.Validity >= least, []string{"validity", "interval"},
 		"%s is shorter than two intervals, so that one slow turn leaves no decision; allowed: %s or more", show(k.c.Validity), show(least))
 	k.ensure(time.Duration(k.c.Validity) <= day, []string{"validity"}, "%s is out of range; allowed: at most 1d", show(k.c.Validity))
-	k.ensure(len(k.c.Fleets) > 0, []string{"fleets"}, "the list is empty; allowed: at least one fleet")
+	const readBack = "prometheus"
+	k.ensure(len(k.c.Fleets) > 0 || k.c.Source == readBack, []string{"fleets", "source"}, "there is none; allowed: at least one fleet")
+	k.ensure(k.c.Source != readBack || k.c.Embedded == nil, []string{"source", "embedded"},
+		"no other process exports into the embedded Prometheus; allowed: source: prometheus with the key prometheus")
+	k.externalMetrics(&k.c.ExternalMetrics, "external_metrics")
+	k.objects = map[string]int{}
+	k.selectors = map[string]int{}
 	names := map[string]int{}
 	for i := range k.c.Fleets {
 		key := fmt.Sprintf("fleets[%d]", i)

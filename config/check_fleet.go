@@ -32,6 +32,7 @@ func (k *checker) fleet(f *Fleet, key string) {
 	k.shares(f, key)
 	k.budget(f, key)
 	k.shortage(f, key)
+	k.movable(f, key)
 }
 
 func (k *checker) demand(d *Demand, key string) {

@@ -31,6 +31,8 @@ func (k *checker) pool(p *Pool, key string) {
 	k.warm(p.Warm, key+".warm")
 	k.burst(p.Burst, key+".burst")
 	k.instances(p, key)
+	k.nodes(p.Nodes, key+".nodes", k.selectors)
+	k.actuate(p.Actuate, key+".actuate", k.objects)
 }
 
 func (k *checker) capacity(key string, v float64) {

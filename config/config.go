@@ -35,6 +35,8 @@ type Checks struct {
 	Holidays func(code string) error
 	// Events checks the events file at a path.
 	Events func(path string) error
+	// Selector checks a label selector of Kubernetes.
+	Selector func(selector string) error
 }
 
 // Load reads and checks the file at path. Errors are those of Parse, or that of reading the file, wrapped.
@@ -95,6 +97,9 @@ func (c *Config) setDirectory(dir string) {
 	}
 	if c.Embedded != nil {
 		c.Embedded.ScrapeConfigs.Dir = dir
+	}
+	if d := c.ExternalMetrics.Delegate; d != nil {
+		d.HTTPConfig.SetDirectory(dir)
 	}
 	c.PriceFile = promconfig.JoinDir(dir, c.PriceFile)
 	for i := range c.Fleets {

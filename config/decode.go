@@ -214,7 +214,7 @@ func (d *decoder) put(e entry, m reflect.Value, path string) {
 	}
 	elem := reflect.New(m.Type().Elem()).Elem()
 	d.value(e.value, elem, path)
-	m.SetMapIndex(reflect.ValueOf(e.key).Convert(m.Type().Key()), elem)
+	m.SetMapIndex(reflect.ValueOf(e.node.Value).Convert(m.Type().Key()), elem)
 }
 
 // anything decodes a value of free form, such as a claim of an OAuth 2.0 assertion.

@@ -15,6 +15,7 @@ const day = 24 * time.Hour
 type defaulter interface{ setDefaults() }
 
 func (c *Config) setDefaults() {
+	c.Source = "history"
 	c.Interval = minutes(1)
 	c.History = model.Duration(28 * day)
 	c.Horizons = []model.Duration{minutes(5), minutes(30), minutes(120)}

@@ -19,6 +19,8 @@ var (
 	typesSource string
 	//go:embed types_pool.go
 	typesPoolSource string
+	//go:embed types_kubernetes.go
+	typesKubernetesSource string
 	//go:embed example.yml
 	example string
 	//go:embed example_embedded.yml
@@ -30,7 +32,7 @@ var (
 // WriteDoc writes CONFIG.md: every key with its type, its default and its meaning, from the Go types and their comments, and complete
 // examples.
 func WriteDoc(w io.Writer) error {
-	comments, err := parseComments(typesSource, typesPoolSource)
+	comments, err := parseComments(typesSource, typesPoolSource, typesKubernetesSource)
 	if err != nil {
 		return err
 	}

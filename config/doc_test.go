@@ -57,7 +57,7 @@ func TestDocNamesEveryKey(t *testing.T) {
 		}
 		keysOf(n.Content[0], "", shown)
 	}
-	comments, err := parseComments(typesSource, typesPoolSource)
+	comments, err := parseComments(typesSource, typesPoolSource, typesKubernetesSource)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ func TestSyntaxErrors(t *testing.T) {
 		t.Helper()
 		wantErrors(t, text, want...)
 	}
-	keys := "prometheus, embedded, storage, interval, history, horizons, probabilities, price_file, validity, fleets"
+	keys := "prometheus, embedded, source, storage, interval, history, horizons, probabilities, price_file, validity, external_metrics, fleets"
 	f("", "f.yml:1: the file is empty; allowed: a YAML mapping with the keys "+keys)
 	f("# nothing\n", "f.yml:1: the file is empty; allowed: a YAML mapping with the keys "+keys)
 	f("---\n~\n", "f.yml:1: the file is empty; allowed: a YAML mapping with the keys "+keys)
@@ -60,7 +60,7 @@ func TestKeyErrors(t *testing.T) {
 		"f.yml:8: fleets[0].pools[0].class: required key is missing; allowed: fixed, variable",
 		"f.yml:8: fleets[0].pools[0].capacity: required key is missing; allowed: a finite number")
 	wantErrors(t, "prometheus: {}\n",
-		"f.yml:1: fleets: required key is missing; allowed: a list, each item a mapping with the keys name, demand, leading, exclude, calendar, policy, pools")
+		"f.yml:1: fleets: there is none; allowed: at least one fleet")
 	wantErrors(t, minimal+"    lead_time: {default: 5m}\n",
 		"f.yml:11: fleets[0].pools[0].lead_time: it says not how it is measured, or says it twice; allowed: exactly one of query and learn: true, or a plain duration")
 }
@@ -213,7 +213,7 @@ func TestTimeErrors(t *testing.T) {
 }
 
 func TestFleetErrors(t *testing.T) {
-	wantErrors(t, "prometheus: {}\nfleets: []\n", "f.yml:2: fleets: the list is empty; allowed: at least one fleet")
+	wantErrors(t, "prometheus: {}\nfleets: []\n", "f.yml:2: fleets: there is none; allowed: at least one fleet")
 	f := func(old, replacement string, want ...string) {
 		t.Helper()
 		wantErrors(t, edit(t, old, replacement), want...)
@@ -346,7 +346,7 @@ fleets:
   - {name: x, class: fixed, capacity: lots, min: 5, max: 1}
 `,
 		"f.yml:1: prometheus.url: does not begin with http:// or https://; allowed: such as http://prometheus:9090",
-		"f.yml:2: intervall: unknown key; allowed: prometheus, embedded, storage, interval, history, horizons, probabilities, price_file, validity, fleets; did you mean interval?",
+		"f.yml:2: intervall: unknown key; allowed: prometheus, embedded, source, storage, interval, history, horizons, probabilities, price_file, validity, external_metrics, fleets; did you mean interval?",
 		`f.yml:3: interval: "soon" is not allowed; allowed: a duration such as 30s, 5m or 28d`,
 		`f.yml:6: fleets[0].name: "a b" cannot be a name; allowed: at most 63 of a-z, A-Z, 0-9, '-', '_' and '.', the first and the last a letter or a digit`,
 		`f.yml:7: fleets[0].demand.step: "never" is not allowed; allowed: a duration such as 30s, 5m or 28d`,

@@ -18,6 +18,10 @@ type Config struct {
 	Prometheus *Prometheus `yaml:"prometheus,omitempty"`
 	// Embedded starts a Prometheus in this process, for those who have none.
 	Embedded *Embedded `yaml:"embedded,omitempty"`
+	// Source is history where this process makes the decisions, and prometheus where it reads back those that other processes exported, to
+	// serve them at its own doors. Then fleets are those to serve, all that are found where there are none, and of a fleet only name,
+	// pools[].actuate and pools[].nodes matter.
+	Source string `yaml:"source" oneof:"history,prometheus"`
 	// Storage says where small state is kept.
 	Storage Storage `yaml:"storage"`
 	// Interval is the time between two turns, 1s to 1h. Each turn reads the demand, forecasts it and decides.
@@ -35,8 +39,10 @@ type Config struct {
 	PriceFile string `yaml:"price_file,omitempty"`
 	// Validity is how long a decision may be used, at least two intervals. A decision older than that disappears from every door.
 	Validity model.Duration `yaml:"validity"`
-	// Fleets are the demands to forecast, and the pools of instances that serve them. At least one is needed.
-	Fleets []Fleet `yaml:"fleets" required:"true"`
+	// ExternalMetrics is what the external metrics API serves beside our own metrics.
+	ExternalMetrics ExternalMetrics `yaml:"external_metrics"`
+	// Fleets are the demands to forecast, and the pools of instances that serve them. At least one is needed where source is history.
+	Fleets []Fleet `yaml:"fleets"`
 
 	hash  uint64
 	hints []string
@@ -176,12 +182,14 @@ type Cost struct {
 	Shortage float64 `yaml:"shortage" required:"true"`
 }
 
-// Migration says when a move of instances between pools is worth proposing. A move is a proposal for a person or a program; it changes no
-// number that autoscalers are told. It stands while it is worth it, and counts as made when it stands no more. Only instances that are
+// Migration says when a move of instances between pools is worth proposing. A move is a proposal; it changes no number that autoscalers are
+// told. It stands while it is worth it, and counts as made when it stands no more. Only instances that are
 // known to be warm are moved, so the pools need warm_instances and warming_instances, and equal shapes or types.
 type Migration struct {
 	// Enabled lets the plan propose moves.
 	Enabled bool `yaml:"enabled"`
+	// Act lets proposed moves be made, by draining nodes of the cluster and relabelling them. It needs mode act, and nodes.labels of each pool.
+	Act bool `yaml:"act"`
 	// Margin is by how much the saving must exceed what the move costs, as a share of the latter, at least 0.5.
 	Margin float64 `yaml:"margin"`
 	// Budget is how many instances may be moved in an hour, at least 1.

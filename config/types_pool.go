@@ -37,6 +37,10 @@ type Pool struct {
 	Warm *Warm `yaml:"warm,omitempty"`
 	// Burst describes burstable instances.
 	Burst *Burst `yaml:"burst,omitempty"`
+	// Nodes says which nodes of the cluster are the pool's instances, which are then counted without queries.
+	Nodes *Nodes `yaml:"nodes,omitempty"`
+	// Actuate lists what is written into Kubernetes objects after each decision.
+	Actuate []Actuate `yaml:"actuate,omitempty"`
 	// Instances yields how many instances there are now, as one series.
 	Instances Expr `yaml:"instances,omitempty"`
 	// WarmInstances yields how many of these are ready and idle, held for demand to come. It goes with warming_instances.

@@ -49,7 +49,7 @@ func New(opts Options) (*Loop, error) {
 	for _, f := range opts.Fleets {
 		w := &worker{
 			FleetOptions: f, source: opts.Source, fleet: opts.Fleet, metrics: opts.Metrics, log: opts.Log.With("fleet", f.Name),
-			beside: l.beside, models: opts.Models, delay: adoption * opts.Interval, decide: opts.Decide,
+			beside: l.beside, models: opts.Models, delay: adoption * opts.Interval, decide: opts.Decide, held: opts.Held,
 		}
 		if _, informed := f.Method.(forecast.Informed); !informed && len(f.Leading) > 0 {
 			w.Leading, w.unused = nil, fmt.Errorf("leading indicators are not used: %s does not learn from any", f.Method.Name())
@@ -223,6 +223,16 @@ func (l *Loop) turnOf(ctx context.Context, w *worker, at time.Time) {
 	}
 	l.opts.Metrics.stage("publish", begin)
 	l.opts.Metrics.turns.WithLabelValues(w.Name, outcome).Inc()
+}
+
+// Recheck publishes again the latest snapshot of each fleet whose kill switch is on, so that one that Options.Held turns on acts at once.
+// Off, it acts with the next turn.
+func (l *Loop) Recheck(ctx context.Context) error {
+	var errs []error
+	for _, w := range l.workers {
+		errs = append(errs, w.recheck(ctx, l.opts.Publisher))
+	}
+	return errors.Join(errs...)
 }
 
 // Kill turns a fleet's kill switch on or off. The doors answer accordingly at once. It returns an error that names the fleets where

@@ -28,7 +28,7 @@ type Clock interface {
 	Wait(ctx context.Context, until time.Time) error
 }
 
-// Options are what a Loop is made of. All fields are required but Killed, Models, Background and Decide.
+// Options are what a Loop is made of. All fields are required but Killed, Held, Models, Background and Decide.
 type Options struct {
 	Source series.Source
 	// SourceName says where Source reads, for Adopt: what was read elsewhere is not taken over. It may be empty.
@@ -44,6 +44,9 @@ type Options struct {
 	Metrics *Metrics
 	// Killed names the fleets whose kill switch is on at the start.
 	Killed map[string]bool
+	// Held reports whether something outside, such as a label in a cluster, turns a fleet's kill switch on; nil for nothing. It must be safe
+	// for concurrent use and not block.
+	Held func(fleet string) bool
 	// Models keeps fitted models over a restart; nil keeps none.
 	Models ModelStore
 	// Background runs what is done beside the turns: refits and the keeping of models. It must run each function that it is given, at

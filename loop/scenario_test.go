@@ -88,6 +88,7 @@ type scenario struct {
 	loop   *loop.Loop
 	board  *loop.Board
 	out    strings.Builder
+	held   bool // a kill switch outside is on
 }
 
 func defaultPolicy() pool.Policy {
@@ -122,6 +123,12 @@ func (s *scenario) command(t *testing.T, words []string) {
 			t.Fatal(err)
 		}
 		s.print("kill " + words[1])
+	case "label":
+		s.held = words[1] == "on"
+		if err := s.loop.Recheck(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		s.print("label " + words[1])
 	default:
 		t.Fatalf("unknown command %q", words[0])
 	}
@@ -197,6 +204,7 @@ func (s *scenario) start(t *testing.T) {
 	s.loop, err = loop.New(loop.Options{
 		Source: s.source, Fleet: pools, Publisher: s.board, Interval: time.Minute, Metrics: metrics,
 		Clock: wall{}, Log: slog.New(slog.DiscardHandler), Background: inPlace,
+		Held: func(string) bool { return s.held },
 		Fleets: []loop.FleetOptions{{
 			Name: "web", Query: "demand", Unit: series.Cores, Step: time.Minute, Pending: pending, Exclude: []string{"outage"}, Failing: failing,
 			History: 24 * time.Hour, Method: flat{}, Horizon: 30, Horizons: []time.Duration{5 * time.Minute},

@@ -88,8 +88,10 @@ func (w *worker) starting() pool.Snapshot {
 	}
 }
 
-// isKilled reports whether the kill switch is on, in the configuration or set while running.
-func (w *worker) isKilled() bool { return w.Policy.Killed || w.killed.Load() }
+// isKilled reports whether the kill switch is on, in the configuration, set while running, or from outside.
+func (w *worker) isKilled() bool {
+	return w.Policy.Killed || w.killed.Load() || w.held != nil && w.held(w.Name)
+}
 
 // publish publishes s under the kill switch as it is now. The plan that the next turn's steps are bounded by is what was published.
 func (w *worker) publish(ctx context.Context, p Publisher, s pool.Snapshot) error {
@@ -115,6 +117,16 @@ func (w *worker) kill(ctx context.Context, p Publisher, on bool) error {
 	w.killed.Store(on)
 	w.log.Info("kill switch is set", "on", on)
 	if !on {
+		return nil
+	}
+	return w.publishLocked(ctx, p, w.last)
+}
+
+// recheck publishes the latest snapshot again where the kill switch is on.
+func (w *worker) recheck(ctx context.Context, p Publisher) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.isKilled() {
 		return nil
 	}
 	return w.publishLocked(ctx, p, w.last)

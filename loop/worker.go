@@ -52,6 +52,7 @@ type worker struct {
 	unused     error    // why leading indicators are not used
 
 	killed atomic.Bool
+	held   func(fleet string) bool
 	mu     sync.Mutex    // serialises publishing with the kill switch
 	last   pool.Snapshot // the latest published
 }
