@@ -26,7 +26,9 @@ const (
 
 // newConfig returns the configuration that both modes share. The process's own /metrics and probes say how it is, so that the generic
 // server's metrics, profiling and log check, which are global to the process, stay off.
-func newConfig(requests *requests) *genericapiserver.Config {
+//
+// Requests are counted first; what the delegate has is forwarded last, behind authentication and authorisation.
+func newConfig(p *parts) *genericapiserver.Config {
 	c := genericapiserver.NewConfig(apiserver.Codecs)
 	c.EnableMetrics, c.EnableProfiling = false, false
 	c.RequestTimeout, c.MaxRequestsInFlight = requestTimeout, maxInFlight
@@ -38,7 +40,7 @@ func newConfig(requests *requests) *genericapiserver.Config {
 	// The generic server wants a client to itself for hooks; there are none, so that this client needs neither address nor rights.
 	c.LoopbackClientConfig = &rest.Config{}
 	c.BuildHandlerChainFunc = func(api http.Handler, c *genericapiserver.Config) http.Handler {
-		return requests.count(genericapiserver.DefaultBuildHandlerChain(api, c))
+		return p.requests.count(genericapiserver.DefaultBuildHandlerChain(p.forward(api), c))
 	}
 	namer := openapinamer.NewDefinitionNamer(apiserver.Scheme)
 	c.OpenAPIConfig = genericapiserver.DefaultOpenAPIConfig(openAPIDefinitions, namer)

@@ -32,14 +32,18 @@ func (c Cluster) validate() error {
 }
 
 // newCluster returns a Server that serves HTTPS to those whom the cluster's API server lets read.
-func newCluster(o Options, requests *requests) (*Server, error) {
-	c := newConfig(requests)
+func newCluster(o Options, p *parts) (*Server, error) {
+	c := newConfig(p)
 	if err := o.Cluster.apply(o, c); err != nil {
 		return nil, err
 	}
-	api, err := newAPIServer(c, newReader(o.Board, o.Now))
+	api, err := newAPIServer(c, p.reader)
 	if err != nil {
 		return nil, err
+	}
+	p.certificate = func() []byte {
+		certificate, _ := c.SecureServing.Cert.CurrentCertKeyContent()
+		return certificate
 	}
 	prepared := api.PrepareRun()
 	return &Server{url: "https://" + o.Listener.Addr().String(), handler: prepared.Handler, run: prepared.RunWithContext}, nil

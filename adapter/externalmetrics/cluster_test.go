@@ -40,7 +40,7 @@ type authority struct {
 	key         *ecdsa.PrivateKey
 }
 
-func newAuthority(t *testing.T, name string) authority {
+func newAuthority(t testing.TB, name string) authority {
 	t.Helper()
 	template := &x509.Certificate{
 		Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
@@ -52,7 +52,7 @@ func newAuthority(t *testing.T, name string) authority {
 	return authority{sign(t, template, template, key, key), key}
 }
 
-func sign(t *testing.T, template, parent *x509.Certificate, of, by *ecdsa.PrivateKey) *x509.Certificate {
+func sign(t testing.TB, template, parent *x509.Certificate, of, by *ecdsa.PrivateKey) *x509.Certificate {
 	t.Helper()
 	template.SerialNumber = big.NewInt(1)
 	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
@@ -72,14 +72,20 @@ func (a authority) pem() string {
 }
 
 // issue returns a certificate for 127.0.0.1 and its key, both in PEM.
-func (a authority) issue(t *testing.T, name string) (certificate, key []byte) {
+func (a authority) issue(t testing.TB, name string) (certificate, key []byte) {
+	t.Helper()
+	return a.issueFor(t, name, net.IPv4(127, 0, 0, 1))
+}
+
+// issueFor returns a certificate for the name and addresses.
+func (a authority) issueFor(t testing.TB, name string, addresses ...net.IP) (certificate, key []byte) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := sign(t, &x509.Certificate{
-		Subject: pkix.Name{CommonName: name}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, KeyUsage: x509.KeyUsageDigitalSignature,
+		Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}, IPAddresses: addresses, KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}, a.certificate, private, a.key)
 	der, err := x509.MarshalECPrivateKey(private)
@@ -156,7 +162,7 @@ type cluster struct {
 	kubeconfig string
 }
 
-func newTestCluster(t *testing.T) cluster {
+func newTestCluster(t testing.TB) cluster {
 	t.Helper()
 	c := cluster{front: newAuthority(t, "front-proxy-ca"), serving: newAuthority(t, "serving-ca")}
 	plane := &controlPlane{stopped: make(chan struct{}), settings: core.ConfigMap{
@@ -201,7 +207,7 @@ func newTestCluster(t *testing.T) cluster {
 }
 
 // client trusts the server's certificate and shows its own, if any.
-func (c cluster) client(t *testing.T, certificates ...tls.Certificate) *http.Client {
+func (c cluster) client(t testing.TB, certificates ...tls.Certificate) *http.Client {
 	t.Helper()
 	pool := x509.NewCertPool()
 	pool.AddCert(c.serving.certificate)
@@ -281,7 +287,7 @@ func TestClusterAsksWhoMayRead(t *testing.T) {
 		f(c.client(t, other), value, "X-Remote-User", "autoscaler", 401, "Unauthorized")
 
 		want := `
-# HELP forethought_externalmetrics_requests_total Requests for the value of an external metric, by metric, with other for every unknown one, and HTTP status code.
+# HELP forethought_externalmetrics_requests_total Requests for the value of an external metric, by HTTP status code and metric, with rule for every rule and other for every one that is not ours.
 # TYPE forethought_externalmetrics_requests_total counter
 forethought_externalmetrics_requests_total{code="200",metric="forethought_pool_instances_desired"} 2
 forethought_externalmetrics_requests_total{code="401",metric="forethought_pool_instances_desired"} 2

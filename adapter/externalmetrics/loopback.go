@@ -12,11 +12,11 @@ import (
 )
 
 // newLoopback returns a Server in loopback mode.
-func newLoopback(o Options, requests *requests) (*Server, error) {
+func newLoopback(o Options, p *parts) (*Server, error) {
 	address := o.Listener.Addr().String()
-	c := newConfig(requests)
+	c := newConfig(p)
 	c.ExternalAddress = address
-	api, err := newAPIServer(c, newReader(o.Board, o.Now))
+	api, err := newAPIServer(c, p.reader)
 	if err != nil {
 		return nil, err
 	}

@@ -36,9 +36,10 @@ var metrics = [...]metric{
 	{"forethought_demand_forecast", []string{keyFleet, keyHorizon, keyProbability}, readForecast},
 	{"forethought_demand_forecast_peak", []string{keyFleet, keyHorizon, keyProbability}, readPeak},
 	{"forethought_pool_instances_desired", []string{keyFleet, keyPool}, readInstances},
+	{"forethought_pool_instances_spare", []string{keyFleet, keyPool}, readSpare},
 }
 
-// MetricNames returns the names of the metrics served, sorted.
+// MetricNames returns the names of our own metrics, sorted: those that are not rules.
 func MetricNames() []string {
 	names := make([]string, 0, len(metrics))
 	for _, m := range metrics {
@@ -56,32 +57,58 @@ func metricNamed(name string) (m metric, ok bool) {
 	return metric{}, false
 }
 
-// reader answers requests for metrics from the board.
+// reader answers requests for our metrics from the board, and for rules from their results.
 type reader struct {
 	board pool.Board
 	now   func() time.Time
-	list  []provider.ExternalMetricInfo
+	rules *Rules // nil without any
+	// others lists what another adapter serves, which is in the discovery and nowhere else; nil without one.
+	others func() []string
 }
 
 var _ provider.ExternalMetricsProvider = (*reader)(nil)
 
 func newReader(board pool.Board, now func() time.Time) *reader {
-	r := &reader{board: board, now: now}
-	for _, name := range MetricNames() {
-		r.list = append(r.list, provider.ExternalMetricInfo{Metric: name})
-	}
-	return r
+	return &reader{board: board, now: now}
 }
 
-// ListAllExternalMetrics returns the names, however many fleets there are.
-func (r *reader) ListAllExternalMetrics() []provider.ExternalMetricInfo { return r.list }
+// owns reports whether the name is that of one of our metrics or of a rule.
+func (r *reader) owns(name string) bool {
+	_, ok := metricNamed(name)
+	return ok || r.rules.has(name)
+}
 
-// GetExternalMetric returns a list of exactly one value, or an API status. The namespace is ignored.
-func (r *reader) GetExternalMetric(_ context.Context, _ string, selector labels.Selector, info provider.ExternalMetricInfo,
+// own returns the names that this server answers for by itself: our metrics, then the rules.
+func (r *reader) own() []string { return append(MetricNames(), r.rules.names()...) }
+
+// ListAllExternalMetrics returns every name, however many fleets there are: our own first, then those of the other adapter that are not
+// among them.
+func (r *reader) ListAllExternalMetrics() []provider.ExternalMetricInfo {
+	names := r.own()
+	if r.others != nil {
+		for _, name := range r.others() {
+			if !r.owns(name) {
+				names = append(names, name)
+			}
+		}
+	}
+	list := make([]provider.ExternalMetricInfo, 0, len(names))
+	for _, name := range names {
+		list = append(list, provider.ExternalMetricInfo{Metric: name})
+	}
+	return list
+}
+
+// GetExternalMetric returns a list of exactly one value for our own metrics, whatever the namespace, and one of at least one value for a
+// rule; or an API status.
+func (r *reader) GetExternalMetric(_ context.Context, namespace string, selector labels.Selector, info provider.ExternalMetricInfo,
 ) (*external_metrics.ExternalMetricValueList, error) {
 	m, ok := metricNamed(info.Metric)
 	if !ok {
-		return nil, notFound("unknown metric %q, want one of %s", info.Metric, strings.Join(MetricNames(), ", "))
+		if list, known, err := r.rules.read(info.Metric, namespace, selector); known {
+			return list, err
+		}
+		return nil, r.unknown(info.Metric)
 	}
 	q, err := parseQuery(m, selector)
 	if err != nil {
@@ -99,6 +126,15 @@ func (r *reader) GetExternalMetric(_ context.Context, _ string, selector labels.
 	return &external_metrics.ExternalMetricValueList{Items: []external_metrics.ExternalMetricValue{{
 		MetricName: m.name, MetricLabels: chosen, Timestamp: metav1.NewTime(s.Decision.At), Value: value,
 	}}}, nil
+}
+
+// unknown says that there is no metric of that name.
+func (r *reader) unknown(name string) error {
+	want := strings.Join(MetricNames(), ", ")
+	if rules := r.rules.names(); len(rules) > 0 {
+		want += ", or one of the rules: " + listed(rules)
+	}
+	return notFound("unknown metric %q, want one of %s", name, want)
 }
 
 // snapshot returns the fleet that q chose, with a valid decision.

@@ -56,6 +56,9 @@ func TestValues(t *testing.T) {
 	f("forethought_pool_instances_desired", "fleet=web", "10 fleet=web")
 	f("forethought_pool_instances_desired", "fleet=web,pool=web-fixed", "7 fleet=web,pool=web-fixed")
 	f("forethought_pool_instances_desired", "pool==web-spot,fleet in (web)", "3 fleet=web,pool=web-spot")
+	f("forethought_pool_instances_spare", "fleet=web", "5 fleet=web") // 10 where 5 are needed now
+	f("forethought_pool_instances_spare", "fleet=web,pool=web-fixed", "3 fleet=web,pool=web-fixed")
+	f("forethought_pool_instances_spare", "fleet=batch,pool=batch-spot", "2 fleet=batch,pool=batch-spot")
 	f("forethought_demand", "fleet=batch", "12063m fleet=batch") // 12.0625 rounded up
 
 	// 5m does not cover the longest lead time, 6m, and 30m does. Step 30 is uniform on [3000, 3100].
@@ -167,6 +170,14 @@ func TestMissingPartsAreNoNumber(t *testing.T) {
 		}
 	}
 	const desired, demand, ahead = "forethought_pool_instances_desired", "forethought_demand", "forethought_demand_forecast"
+	const spare = "forethought_pool_instances_spare"
+	f(spare, "fleet=web", `404 the decision of fleet web is not about pool ""`, func(s *pool.Snapshot) { s.Decision.Plan = pool.Plan{} })
+	f(spare, "fleet=web", `404 the decision of fleet web is not about pool ""`, func(s *pool.Snapshot) {
+		s.Decision.Reactive.Targets = s.Decision.Reactive.Targets[:1] // without what is needed, what is spare is not known
+	})
+	f(spare, "fleet=web,pool=new", `404 the decision of fleet web is not about pool "new"`, func(s *pool.Snapshot) {
+		s.Pools = append(s.Pools, pool.Pool{Name: "new"})
+	})
 	f(ahead, "fleet=web", "404 fleet web has no forecast: the history is 2 hours long", func(s *pool.Snapshot) {
 		s.Decision.Forecast.Steps, s.Reason = nil, "the history is 2 hours long"
 	})
@@ -194,10 +205,14 @@ func TestOnlyActMovesCapacity(t *testing.T) {
 		if got := read(boardOf(s), at, "forethought_pool_instances_desired", parse(t, "fleet=web")); got != want {
 			t.Errorf("%s, killed %v: %s, want %s", mode, killed, got, want)
 		}
+		acts := mode == pool.Act && !killed
+		if got := read(boardOf(s), at, "forethought_pool_instances_spare", parse(t, "fleet=web")); (got == "0 fleet=web") == acts {
+			t.Errorf("%s, killed %v: %s spare", mode, killed, got)
+		}
 		for _, metric := range []string{"forethought_demand_forecast", "forethought_demand_forecast_peak"} {
 			present, _, _ := strings.Cut(read(boardOf(s), at, "forethought_demand", parse(t, "fleet=web")), " ")
 			got, _, _ := strings.Cut(read(boardOf(s), at, metric, parse(t, "fleet=web")), " ")
-			if acts := mode == pool.Act && !killed; (got == present) == acts {
+			if (got == present) == acts {
 				t.Errorf("%s, killed %v: %s is %s beside a present demand of %s", mode, killed, metric, got, present)
 			}
 		}

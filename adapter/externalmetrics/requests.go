@@ -1,7 +1,6 @@
 package externalmetrics
 
 import (
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -10,28 +9,33 @@ import (
 	"k8s.io/apiserver/pkg/endpoints/responsewriter"
 )
 
-// otherMetric is the label of requests for metrics that do not exist.
-const otherMetric = "other"
+const (
+	// ruleMetric is the label of requests for plain PromQL rules, of which there may be many.
+	ruleMetric = "rule"
+	// otherMetric is the label of requests for metrics that are not ours.
+	otherMetric = "other"
+)
 
 // requests counts what was asked for and how it was answered.
-type requests struct{ total *prometheus.CounterVec }
+type requests struct {
+	total *prometheus.CounterVec
+	rules *Rules
+}
 
-func newRequests(r prometheus.Registerer) (*requests, error) {
-	q := &requests{total: prometheus.NewCounterVec(prometheus.CounterOpts{
+func newRequests(r *registrations, rules *Rules) (*requests, error) {
+	q := &requests{rules: rules, total: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "forethought_externalmetrics_requests_total",
-		Help: "Requests for the value of an external metric, by metric, with other for every unknown one, and HTTP status code.",
+		Help: "Requests for the value of an external metric, by HTTP status code and metric, with rule for every rule and other for every one " +
+			"that is not ours.",
 	}, []string{"metric", "code"})}
-	if err := r.Register(q.total); err != nil {
-		return nil, fmt.Errorf("external metrics: %w", err)
-	}
-	return q, nil
+	return q, r.register(q.total)
 }
 
 // count counts the requests for values that next answers, those refused by authentication and authorisation included. Discovery,
 // OpenAPI and probes are not counted.
 func (q *requests) count(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		metric, ok := requestedMetric(r.URL.Path)
+		metric, ok := q.requested(r.URL.Path)
 		if !ok {
 			next.ServeHTTP(w, r)
 			return
@@ -42,17 +46,20 @@ func (q *requests) count(next http.Handler) http.Handler {
 	})
 }
 
-// requestedMetric returns the metric that a path asks for; ok is false for a path that asks for none.
-func requestedMetric(path string) (name string, ok bool) {
+// requested returns the label of the metric that a path asks for; ok is false for a path that asks for none.
+func (q *requests) requested(path string) (metric string, ok bool) {
 	rest, ok := strings.CutPrefix(path, Path+"/namespaces/")
 	if !ok {
 		return "", false
 	}
-	_, name, _ = strings.Cut(rest, "/")
-	if _, known := metricNamed(name); !known {
-		return otherMetric, true
+	_, name, _ := strings.Cut(rest, "/")
+	if _, known := metricNamed(name); known {
+		return name, true
 	}
-	return name, true
+	if q.rules.has(name) {
+		return ruleMetric, true
+	}
+	return otherMetric, true
 }
 
 // answered remembers the status code of an answer.

@@ -218,7 +218,7 @@ func TestCountsRequests(t *testing.T) {
 	s.value(t, "another_name", "fleet=web")
 	get(t, s.URL()) // discovery is not a request for a value
 	want := `
-# HELP forethought_externalmetrics_requests_total Requests for the value of an external metric, by metric, with other for every unknown one, and HTTP status code.
+# HELP forethought_externalmetrics_requests_total Requests for the value of an external metric, by HTTP status code and metric, with rule for every rule and other for every one that is not ours.
 # TYPE forethought_externalmetrics_requests_total counter
 forethought_externalmetrics_requests_total{code="200",metric="forethought_demand"} 2
 forethought_externalmetrics_requests_total{code="400",metric="forethought_demand"} 1

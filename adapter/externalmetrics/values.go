@@ -31,6 +31,34 @@ func readInstances(q query, s pool.Snapshot, chosen map[string]string) (resource
 	return v, unusable(s, err)
 }
 
+// readSpare returns the instances of the pool beyond what the present demand needs, or those of all pools together.
+func readSpare(q query, s pool.Snapshot, chosen map[string]string) (resource.Quantity, error) {
+	names := []string{q.pool}
+	if q.pool != "" {
+		chosen[keyPool] = q.pool
+	} else {
+		names = targetNames(s.Decision.Effective())
+	}
+	total, ok := 0, len(names) > 0
+	for _, name := range names {
+		n, known := s.Decision.Spare(name)
+		total, ok = total+n, ok && known
+	}
+	if !ok {
+		return resource.Quantity{}, notFound("the decision of fleet %s is not about pool %q", s.Fleet, q.pool)
+	}
+	v, err := instancesQuantity(total)
+	return v, unusable(s, err)
+}
+
+func targetNames(p pool.Plan) []string {
+	names := make([]string, 0, len(p.Targets))
+	for _, t := range p.Targets {
+		names = append(names, t.Pool)
+	}
+	return names
+}
+
 func readForecast(q query, s pool.Snapshot, chosen map[string]string) (resource.Quantity, error) {
 	return readAhead(q, s, chosen, s.Decision.DemandAhead)
 }
