@@ -54,6 +54,8 @@ func NewCollector(board pool.Board, now func() time.Time) prometheus.Collector {
 			"Instances of one type, of those that autoscalers are told, where the pool has several types.", "pool", "type"),
 
 		validUntil: gauge("decision_valid_until_timestamp_seconds", "Time after which the fleet's latest decision is not used."),
+		checksum: gauge("decision_checksum",
+			"Checksum of the decision: how long it is valid, mode, kill switch, instances planned and reactive. Who reads these back can tell that they belong together."),
 		cost:       gauge("plan_hourly_cost", "What the plan costs at the hourly prices of the pools, where they have any."),
 		onDemand: gauge("plan_on_demand_hourly_cost",
 			"What as much capacity costs without commitments and interruptible instances; subtract forethought_plan_hourly_cost for the saving."),
@@ -69,6 +71,7 @@ func NewCollector(board pool.Board, now func() time.Time) prometheus.Collector {
 		state: gauge("fleet_state", "1 for the state that the fleet is in and 0 for every other.", "state"),
 		mode:  gauge("fleet_mode_info", "1 for the mode of the fleet.", "mode"),
 		kill:  gauge("fleet_kill_switch", "1 while the kill switch holds the fleet on the reactive need, 0 otherwise."),
+		asked: gauge("fleet_probability", "Probability with which the fleet's demand is to be met."),
 	}
 }
 
@@ -83,6 +86,7 @@ type collector struct {
 	price, warm, types                    *prometheus.Desc
 	onDemand, moves, probability, score   *prometheus.Desc
 	workload, state, mode, kill, spare    *prometheus.Desc
+	checksum, asked                       *prometheus.Desc
 }
 
 // Describe sends the description of every metric.
@@ -90,7 +94,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		c.demand, c.forecast, c.peak, c.forNow, c.skill, c.coverage, c.method, c.origin, c.instances, c.desired, c.planned, c.reactive,
 		c.leadTime, c.price, c.warm, c.types, c.validUntil, c.cost, c.onDemand, c.moves, c.probability, c.score, c.unmet, c.workload, c.state, c.mode,
-		c.kill, c.spare,
+		c.kill, c.spare, c.checksum, c.asked,
 	} {
 		ch <- d
 	}
@@ -205,6 +209,12 @@ func (c *collector) decision(o sink, s pool.Snapshot) {
 		killed = 1
 	}
 	o.put(c.kill, killed)
+	if d.Probability > 0 {
+		o.put(c.asked, d.Probability)
+	}
+	if !d.ReadBack() { // only who made a decision vouches for it, so that nobody reads back what was read back
+		o.put(c.checksum, float64(d.Checksum()))
+	}
 	if len(d.Forecast.Steps) > 0 {
 		o.put(c.origin, seconds(d.Forecast.Origin))
 	}

@@ -1,0 +1,354 @@
+package actuator
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/forethought-autoscaler/forethought/pool"
+)
+
+// counted returns how often the outcomes of a target came.
+func (f *fixture) counted(t Target) string {
+	var out []string
+	for _, o := range outcomes() {
+		if n := testutil.ToFloat64(f.metrics.writes.WithLabelValues(t.Fleet, t.Pool, string(t.Kind), string(o))); n > 0 {
+			out = append(out, string(o))
+		}
+	}
+	return strings.Join(out, ",")
+}
+
+func TestOutcomes(t *testing.T) {
+	f := func(target Target, want outcome, writes int, event string, change func(x *fixture)) {
+		t.Helper()
+		x := newFixture(t, target)
+		change(x)
+		x.pass(t.Context())
+		x.pass(t.Context())
+		if got := strings.TrimSuffix(x.counted(target), ",unchanged"); got != string(want) {
+			t.Errorf("got outcome %q, want %q: %s", got, want, x.log)
+		}
+		if n := len(x.api.writes()); n != writes {
+			t.Errorf("%s: %d writes, want %d", want, n, writes)
+		}
+		switch e := x.events.all(); {
+		case event == "" && len(e) > 0:
+			t.Errorf("%s: events %v, want none", want, e)
+		case event != "" && (len(e) != 1 || !strings.Contains(e[0], event)):
+			t.Errorf("%s: events %v, want one with %q", want, e, event)
+		}
+		if n := strings.Count(x.log.String(), "outcome="+string(want)); n > 1 {
+			t.Errorf("%s is logged %d times", want, n)
+		}
+	}
+	put := func(path, text string) func(*fixture) { return func(x *fixture) { x.api.put(t, path, text) } }
+	hpa := func(spec string) func(*fixture) {
+		return put(hpaPath, `{"apiVersion":"autoscaling/v2","kind":"HorizontalPodAutoscaler","metadata":{"name":"web","namespace":"shop","uid":"u"},"spec":`+spec+`}`)
+	}
+
+	f(web, shadow, 0, "", func(x *fixture) { x.board.s.Decision.Mode = pool.Shadow })
+	f(web, shadow, 0, "", func(x *fixture) { x.board.s.Decision.Mode, x.board.s.Decision.Killed = pool.Shadow, true })
+	f(web, expired, 0, "", func(x *fixture) { x.now = noon.Add(6 * time.Minute) })
+	f(web, expired, 0, "", func(x *fixture) { x.board.s.Decision = pool.Decision{} })
+	f(web, expired, 0, "", func(x *fixture) { x.board.s.Fleet = "another" })
+	f(web, unchanged, 0, "", func(x *fixture) { x.board.s.Decision.Plan.Targets[1].Instances = 12 })
+	f(web, refused, 0, "", func(x *fixture) { x.board.s.Decision.Plan.Targets[1].Pool = "gone" })
+	f(web, missing, 0, "", func(x *fixture) { delete(x.api.objects, webPath) })
+	f(Target{Fleet: "batch", Pool: "spot", Kind: Scale, APIVersion: "x/v1", ResourceKind: "Y", Name: "z"}, missing, 0, "", func(*fixture) {})
+	f(web, failed, 0, "", func(x *fixture) {
+		x.api.answer = func(request) *reply { return status(http.StatusInternalServerError, metav1.StatusReasonInternalError, "etcd is away") }
+	})
+	f(web, failed, 2, "ScaleFailed stays at 12 for pool spot of fleet batch: denied by webhook", func(x *fixture) {
+		x.api.answer = func(r request) *reply {
+			if r.method == http.MethodPatch {
+				return status(http.StatusForbidden, metav1.StatusReasonForbidden, "denied by webhook")
+			}
+			return nil
+		}
+	})
+	f(web, failed, 0, "stays at 12 for pool spot of fleet batch: whether a HorizontalPodAutoscaler scales it is not known: no right to list", func(x *fixture) {
+		x.api.answer = func(r request) *reply {
+			if strings.HasSuffix(r.path, "horizontalpodautoscalers") {
+				return status(http.StatusForbidden, metav1.StatusReasonForbidden, "no right to list")
+			}
+			return nil
+		}
+	})
+	f(web, conflict, 1, "Warning ScaleConflict stays at 12 for pool spot of fleet batch: kubectl-client-side-apply owns the field", func(x *fixture) {
+		x.api.answer = func(r request) *reply {
+			if r.method == http.MethodPatch {
+				return owned(`"kubectl-client-side-apply" using apps/v1`)
+			}
+			return nil
+		}
+	})
+	f(web, refused, 0, "HorizontalPodAutoscaler web scales it too",
+		hpa(`{"maxReplicas":9,"scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"web"}}`))
+	f(web, written, 2, "Normal Scaled", hpa(`{"maxReplicas":9,"scaleTargetRef":{"apiVersion":"apps/v1","kind":"StatefulSet","name":"web"}}`))
+	f(nodes, refused, 0, "stays as it is for pool spot of fleet batch: NodeSet of example.com/v1 has no scale subresource", put(nodesetsCRD, `{"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"name":"n"},
+		"spec":{"versions":[{"name":"v1"}]}}`))
+	f(nodes, failed, 0, "", func(x *fixture) {
+		x.api.answer = func(r request) *reply {
+			if r.path == nodesetsCRD {
+				return status(http.StatusForbidden, metav1.StatusReasonForbidden, "no right")
+			}
+			return nil
+		}
+	})
+	f(nodes, written, 2, "Normal Scaled from unset to 26 for",
+		put(nodesPath, `{"apiVersion":"example.com/v1","kind":"NodeSet","metadata":{"name":"spot","uid":"u-spot"},"spec":{"template":{}}}`))
+	f(room, refused, 0, "spec.percentage is set", put(bufferPath, `{"apiVersion":"autoscaling.x-k8s.io/v1beta1","kind":"CapacityBuffer",
+		"metadata":{"name":"room","namespace":"shop"},"spec":{"percentage":10}}`))
+	f(room, written, 2, "Normal Scaled from unset to 6 for", func(*fixture) {})
+	wrong := web
+	wrong.Namespace = ""
+	f(wrong, refused, 0, "Deployment is in a namespace, which is missing", func(*fixture) {})
+	wrong = nodes
+	wrong.Namespace = "shop"
+	f(wrong, refused, 0, "NodeSet is in no namespace, and shop is given", func(*fixture) {})
+}
+
+func TestKilledWritesTheReactiveNeed(t *testing.T) {
+	x := newFixture(t, web, room)
+	x.board.s.Decision.Killed = true
+	x.pass(t.Context())
+	if got := x.api.value(webPath, "spec", "replicas"); got != "20" {
+		t.Errorf("%s replicas, want 20", got)
+	}
+	if got := x.api.value(bufferPath, "spec", "replicas"); got != "0" {
+		t.Errorf("%s spare, want 0", got)
+	}
+	if e := strings.Join(x.events.all(), "\n"); !strings.Contains(e,
+		"from 12 to 20 for pool spot of fleet batch: the kill switch is on, so that only the present demand of 310 cores counts; reactive need 20") {
+		t.Errorf("events: %s", e)
+	}
+}
+
+func TestNotLeading(t *testing.T) {
+	x := newFixture(t, web)
+	x.leads = false
+	x.pass(t.Context())
+	if n := len(x.api.requests); n > 0 {
+		t.Errorf("%d requests of a replica that does not lead", n)
+	}
+	if got := x.counted(web); got != "" {
+		t.Errorf("outcomes %s", got)
+	}
+}
+
+// Each change makes an event, and what stays the same is told once.
+func TestEventsPerChange(t *testing.T) {
+	x := newFixture(t, web)
+	ask := func(n int) {
+		x.board.s.Decision.Plan.Targets[1].Instances = n
+		x.pass(t.Context())
+	}
+	ask(26)
+	ask(26)
+	ask(30)
+	x.board.s.Decision.Mode = pool.Shadow
+	ask(31)
+	ask(32)
+	x.board.s.Decision.Mode = pool.Act
+	ask(33)
+	same(t, "events", x.events.all(), []string{
+		"Normal Scaled from 12 to 26 for pool spot of fleet batch: demand 310 cores is expected to peak at 402 within 8m with probability 0.99; reactive need 20",
+		"Normal Scaled from 26 to 30 for pool spot of fleet batch: demand 310 cores is expected to peak at 402 within 8m with probability 0.99; reactive need 20",
+		"Normal Scaled from 30 to 33 for pool spot of fleet batch: demand 310 cores is expected to peak at 402 within 8m with probability 0.99; reactive need 20",
+	})
+	if n := strings.Count(x.log.String(), "outcome=shadow"); n != 1 {
+		t.Errorf("shadow is logged %d times:\n%s", n, x.log)
+	}
+}
+
+// A field that somebody else owns is tried again after 15 s, 30 s, one minute and so on up to five.
+func TestConflictWaits(t *testing.T) {
+	x := newFixture(t, web)
+	theirs := true
+	x.api.answer = func(r request) *reply {
+		if r.method == http.MethodPatch && theirs {
+			return owned(`"kubectl"`)
+		}
+		return nil
+	}
+	x.board.s.Decision.ValidUntil = noon.Add(24 * time.Hour)
+	var tries []time.Duration
+	for ; x.now.Before(noon.Add(20 * time.Minute)); x.now = x.now.Add(15 * time.Second) {
+		before := len(x.api.writes())
+		x.pass(t.Context())
+		if len(x.api.writes()) > before {
+			tries = append(tries, x.now.Sub(noon))
+		}
+	}
+	want := []time.Duration{0, 15, 45, 105, 225, 465, 765, 1065}
+	if len(tries) != len(want) {
+		t.Fatalf("tries at %v", tries)
+	}
+	for i := range want {
+		if tries[i] != want[i]*time.Second {
+			t.Errorf("try %d at %s, want %s", i, tries[i], want[i]*time.Second)
+		}
+	}
+	if n := len(x.events.all()); n != 1 {
+		t.Errorf("%d events, want 1", n)
+	}
+	theirs, x.now = false, noon.Add(30*time.Minute)
+	x.pass(t.Context())
+	if got := x.api.value(webPath, "spec", "replicas"); got != "26" {
+		t.Errorf("%s replicas after the field was handed over", got)
+	}
+}
+
+func TestAutoscalersAreListedOnceAMinute(t *testing.T) {
+	other := web
+	other.Name = "api"
+	x := newFixture(t, web, other)
+	x.api.objects[strings.Replace(webPath, "/web", "/api", 1)] = x.api.objects[webPath]
+	lists := func() (n int) {
+		for _, r := range x.api.requests {
+			if strings.HasSuffix(r.path, "horizontalpodautoscalers") {
+				n++
+			}
+		}
+		return n
+	}
+	x.pass(t.Context())
+	x.now = x.now.Add(59 * time.Second)
+	x.pass(t.Context())
+	if n := lists(); n != 1 {
+		t.Errorf("%d lists within a minute", n)
+	}
+	x.now = x.now.Add(time.Second)
+	x.pass(t.Context())
+	if n := lists(); n != 2 {
+		t.Errorf("%d lists after a minute", n)
+	}
+}
+
+func TestSetTargets(t *testing.T) {
+	x := newFixture(t, web, nodes)
+	x.pass(t.Context())
+	if err := x.SetTargets([]Target{web, web}); err == nil {
+		t.Error("two targets of one field are taken")
+	}
+	x.pass(t.Context())
+	if n := len(x.tasks); n != 2 {
+		t.Errorf("%d targets after a mistake", n)
+	}
+	changed := nodes
+	changed.PerInstance = 0.5
+	if err := x.SetTargets([]Target{web, changed, room}); err != nil {
+		t.Fatal(err)
+	}
+	kept, anew := x.tasks[0], x.tasks[1]
+	if !kept.known || kept.written != 26 {
+		t.Errorf("what is remembered of a target that stays is lost: %+v", kept)
+	}
+	if anew.known {
+		t.Errorf("a target that changed remembers %+v", anew)
+	}
+	x.pass(t.Context())
+	if got := x.api.value(nodesPath, "spec", "size"); got != "13" {
+		t.Errorf("size %s of the target that changed, want 13", got)
+	}
+	if err := x.SetTargets(nil); err != nil {
+		t.Fatal(err)
+	}
+	x.pass(t.Context())
+	if n, err := testutil.GatherAndCount(x.registry); err != nil || n != 0 {
+		t.Errorf("%d series without targets, %v", n, err)
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	other := web
+	other.Name, other.PerInstance = "api", 0.5
+	x := newFixture(t, web, other, room)
+	x.api.objects[strings.Replace(webPath, "/web", "/api", 1)] = x.api.objects[webPath]
+	x.pass(t.Context())
+	if err := testutil.GatherAndCompare(x.registry, strings.NewReader(`
+# HELP forethought_actuator_replicas Replicas that the objects which follow a pool were last given, or found to have as wanted; absent where this replica does not lead.
+# TYPE forethought_actuator_replicas gauge
+forethought_actuator_replicas{actuator="capacity_buffer",fleet="batch",pool="spot"} 6
+forethought_actuator_replicas{actuator="scale",fleet="batch",pool="spot"} 39
+`), "forethought_actuator_replicas"); err != nil {
+		t.Error(err)
+	}
+	if n, err := testutil.GatherAndCount(x.registry, "forethought_actuator_writes_total"); err != nil || n != 2*len(outcomes()) {
+		t.Errorf("%d series of outcomes, %v", n, err)
+	}
+	if problems, err := testutil.GatherAndLint(x.registry); err != nil || len(problems) > 0 {
+		t.Errorf("%v %v", problems, err)
+	}
+	x.leads = false
+	x.pass(t.Context())
+	if n, _ := testutil.GatherAndCount(x.registry, "forethought_actuator_replicas"); n != 0 {
+		t.Errorf("%d series of replicas on a replica that does not lead", n)
+	}
+}
+
+func TestRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := newFixture(t, web)
+		x.board.s.Decision.ValidUntil = noon.Add(24 * time.Hour)
+		done := make(chan error)
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { done <- x.Run(ctx) }()
+		synctest.Wait()
+		if got := x.api.value(webPath, "spec", "replicas"); got != "26" {
+			t.Errorf("%s replicas at the start", got)
+		}
+		x.board.mu.Lock()
+		x.board.s.Decision.Plan = pool.Plan{Targets: []pool.Target{{Pool: "spot", Instances: 28}}}
+		x.board.mu.Unlock()
+		time.Sleep(15 * time.Second)
+		synctest.Wait()
+		if got := x.api.value(webPath, "spec", "replicas"); got != "28" {
+			t.Errorf("%s replicas after an interval", got)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestOptions(t *testing.T) {
+	x := newFixture(t)
+	f := func(want string, change func(*Options)) {
+		t.Helper()
+		o := x.o
+		change(&o)
+		if _, err := New(o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got error %v, want one with %q", err, want)
+		}
+	}
+	f("Options.Board is missing", func(o *Options) { o.Board = nil })
+	f("Options.Now is missing", func(o *Options) { o.Now = nil })
+	f("Options.Log is missing", func(o *Options) { o.Log = nil })
+	f("Options.Registerer is missing", func(o *Options) { o.Registerer = nil })
+	f("Options.Dynamic is missing", func(o *Options) { o.Dynamic = nil })
+	f("Options.Mapper is missing", func(o *Options) { o.Mapper = nil })
+	f("Options.Events is missing", func(o *Options) { o.Events = nil })
+	f("Options.Interval must be above 0", func(o *Options) { o.Interval = 0 })
+	f("Options.Leading is missing", func(o *Options) { o.Leading = nil })
+	f("duplicate", func(*Options) {}) // the metrics are registered already
+	f("name of the object is missing", func(o *Options) { o.Targets = []Target{{Fleet: "a", Pool: "b", Kind: HPAFloor}} })
+}
+
+func TestOwners(t *testing.T) {
+	if got := owners(errors.New("conflict with \"kubectl\"")); got != nil {
+		t.Errorf("owners %v in an error of another kind", got)
+	}
+	if onlyOurs(nil) {
+		t.Error("no error is taken for a conflict with this manager")
+	}
+}
