@@ -102,6 +102,9 @@ func (k *checker) prometheus(p *Prometheus) {
 	k.within("prometheus.timeout", p.Timeout, time.Second, 10*time.Minute)
 	k.count("prometheus.max_points", p.MaxPoints, 100, 10_000_000)
 	k.count("prometheus.concurrency", p.Concurrency, 1, 64)
+	if p.MaxClockOffset != 0 {
+		k.within("prometheus.max_clock_offset", p.MaxClockOffset, time.Second, time.Hour)
+	}
 }
 
 // problemOfURL says what is wrong with the address of a server. It does not show the address, which may hold a password.

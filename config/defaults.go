@@ -25,12 +25,13 @@ func (c *Config) setDefaults() {
 
 func (p *Prometheus) setDefaults() {
 	*p = Prometheus{
-		URL:         "http://localhost:9090",
-		HTTPConfig:  promconfig.DefaultHTTPClientConfig,
-		Timeout:     model.Duration(30 * time.Second),
-		MaxPoints:   11000, // Prometheus refuses a query_range of more points for each series.
-		Concurrency: 4,
-		QueryCheck:  true,
+		URL:            "http://localhost:9090",
+		HTTPConfig:     promconfig.DefaultHTTPClientConfig,
+		Timeout:        model.Duration(30 * time.Second),
+		MaxPoints:      11000, // Prometheus refuses a query_range of more points for each series.
+		Concurrency:    4,
+		MaxClockOffset: model.Duration(30 * time.Second),
+		QueryCheck:     true,
 	}
 }
 

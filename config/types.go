@@ -61,6 +61,9 @@ type Prometheus struct {
 	MaxPoints int `yaml:"max_points"`
 	// Concurrency is how many requests may be under way at once, 1 to 64.
 	Concurrency int `yaml:"concurrency"`
+	// MaxClockOffset is how far the server's clock may differ from ours, 0 or 1s to 1h; 0 is no bound. Beyond it nothing is read, so that a
+	// process whose clock is wrong decides nothing rather than take the past for the present.
+	MaxClockOffset model.Duration `yaml:"max_clock_offset"`
 	// QueryCheck refuses expressions that Prometheus's own parser does not accept. It is false for a dialect such as MetricsQL.
 	QueryCheck bool `yaml:"query_check"`
 }

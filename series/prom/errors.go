@@ -30,6 +30,22 @@ type Error struct {
 // Error returns the code and the message, for example "422: query timed out".
 func (e *Error) Error() string { return fmt.Sprintf("%d: %s", e.Code, e.Message) }
 
+// ClockError says that the server's clock is not ours, so that what it holds of the present can't be told from the past.
+type ClockError struct {
+	URL string
+	// Offset is how far the server's clock is ahead of ours at least, and Most how far it may be.
+	Offset, Most time.Duration
+}
+
+// Error names both clocks.
+func (e *ClockError) Error() string {
+	way, by := "behind", e.Offset
+	if by < 0 {
+		way, by = "ahead of", -by
+	}
+	return fmt.Sprintf("our clock is %s %s that of %s; allowed: at most %s", by.Round(time.Second), way, e.URL, e.Most)
+}
+
 // brokenError is a connection that could not be made or broke off: the request may be tried again.
 type brokenError struct{ err error }
 

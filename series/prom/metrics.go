@@ -16,6 +16,7 @@ type metrics struct {
 	gaps     prometheus.Counter
 	retries  prometheus.Counter
 	warnings prometheus.Counter
+	offset   *prometheus.GaugeVec // without labels: it has no value before the first answer
 }
 
 // newMetrics returns the metrics registered with reg, or those that an earlier Source has registered there.
@@ -39,6 +40,10 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		gaps:     counter(&r, "forethought_source_gaps_total", "Grid points of the series read that came without a value."),
 		retries:  counter(&r, "forethought_source_retries_total", "Requests to the history's HTTP API that repeat a failed one."),
 		warnings: counter(&r, "forethought_source_warnings_total", "Warnings and infos that came with answers of the history's HTTP API."),
+		offset: register(&r, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "forethought_source_clock_offset_seconds",
+			Help: "How far the clock of the history's HTTP API is ahead of ours, by the header Date of its latest answer.",
+		}, nil)),
 	}
 	return m, r.err
 }

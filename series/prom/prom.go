@@ -62,6 +62,11 @@ type Options struct {
 	Registerer prometheus.Registerer
 	// Log is told of the API's warnings, once each. Nil discards them.
 	Log *slog.Logger
+	// Now is our clock, which the server's is compared with; nil is time.Now.
+	Now func() time.Time
+	// MaxClockOffset is how far the two clocks may differ. Answers of a server whose clock differs more are refused with a *ClockError, since
+	// a process whose clock is late would take the past for the present. 0 is no bound.
+	MaxClockOffset time.Duration
 	// UserAgent is sent with every request; the default is "forethought".
 	UserAgent string
 }
@@ -80,6 +85,9 @@ type Source struct {
 	getOnly   atomic.Bool  // POST was refused and GET answered
 	metrics   *metrics
 	warnings  *warnings
+	now       func() time.Time
+	maxOffset time.Duration
+	skewed    atomic.Pointer[ClockError] // why the latest answer was refused
 
 	wait   func(ctx context.Context, d time.Duration) error
 	jitter func() float64
@@ -112,10 +120,21 @@ func New(o Options) (*Source, error) {
 	}
 	s := &Source{
 		base: base, shown: redacted(base), client: client, timeout: o.Timeout, maxSeries: o.MaxSeries, maxBytes: o.MaxBytes, tries: o.Tries,
-		slots: make(chan struct{}, o.Concurrency), metrics: m, warnings: newWarnings(o.Log), wait: wait, jitter: rand.Float64,
+		slots: make(chan struct{}, o.Concurrency), metrics: m, warnings: newWarnings(o.Log), now: o.Now, maxOffset: o.MaxClockOffset, wait: wait, jitter: rand.Float64,
+	}
+	if s.now == nil {
+		s.now = time.Now
 	}
 	s.maxPoints.Store(int64(o.MaxPoints))
 	return s, nil
+}
+
+// Skewed returns why the server's latest answer was refused where that was its clock, nil otherwise.
+func (s *Source) Skewed() error {
+	if wrong := s.skewed.Load(); wrong != nil {
+		return wrong
+	}
+	return nil
 }
 
 // withDefaults returns o with every zero field but URL replaced, or an error naming the field that cannot be used.

@@ -124,7 +124,7 @@ func (s *Source) send(ctx context.Context, method string, form url.Values, g gri
 	if err != nil {
 		return answer{}, classify(err)
 	}
-	began := time.Now()
+	began, asked := time.Now(), s.now()
 	defer func() { s.metrics.duration.Observe(time.Since(began).Seconds()) }()
 	resp, err := s.client.Do(req)
 	if err != nil {
@@ -133,8 +133,12 @@ func (s *Source) send(ctx context.Context, method string, form url.Values, g gri
 	}
 	defer resp.Body.Close()
 	s.metrics.requests.WithLabelValues(strconv.Itoa(resp.StatusCode)).Inc()
+	wrong := s.compareClocks(resp.Header.Get("Date"), asked, s.now())
 	if resp.StatusCode/100 != 2 {
 		return answer{}, readError(resp)
+	}
+	if wrong != nil {
+		return answer{}, wrong
 	}
 	body := &boundedReader{r: resp.Body, left: s.maxBytes, most: s.maxBytes}
 	a, err := decode(body, g)
@@ -142,6 +146,29 @@ func (s *Source) send(ctx context.Context, method string, form url.Values, g gri
 		return a, err
 	}
 	return answer{}, ctx.Err()
+}
+
+// compareClocks takes the date of an answer, which is cut to a whole second, for a time between the request and its answer. It returns a
+// *ClockError where they differ too much whenever that was.
+func (s *Source) compareClocks(date string, asked, answered time.Time) error {
+	at, err := http.ParseTime(date)
+	if err != nil {
+		return nil //nolint:nilerr // not every proxy sends one
+	}
+	ours := asked.Add(answered.Sub(asked) / 2)
+	s.metrics.offset.WithLabelValues().Set(at.Add(500 * time.Millisecond).Sub(ours).Seconds())
+	wrong := &ClockError{URL: s.shown, Most: s.maxOffset}
+	if ahead, behind := at.Sub(answered), asked.Sub(at.Add(time.Second)); ahead > s.maxOffset {
+		wrong.Offset = ahead
+	} else if behind > s.maxOffset {
+		wrong.Offset = -behind
+	}
+	if s.maxOffset <= 0 || wrong.Offset == 0 {
+		s.skewed.Store(nil)
+		return nil
+	}
+	s.skewed.Store(wrong)
+	return wrong
 }
 
 func (s *Source) newRequest(ctx context.Context, method string, form url.Values) (*http.Request, error) {
