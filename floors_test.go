@@ -16,13 +16,14 @@ const module = "github.com/forethought-autoscaler/forethought/"
 
 // floors says on which floor each folder lives. A package imports lower floors only.
 var floors = map[string]int{
-	"series": 0, "config": 0, "forecast": 1, "pool": 2, "plot": 3, "loop": 3, "exporter": 3, "adapter": 3, "demo": 4, "replay": 4, "cmd": 5,
+	"series": 0, "config": 0, "forecast": 1, "pool": 2, "plot": 3, "loop": 3, "exporter": 3, "adapter": 3, "rules": 3, "demo": 4, "replay": 4, "cmd": 5,
 }
 
 // fences says which packages may import a heavy module; a prefix with a slash at its end covers everything below.
 var fences = map[string][]string{
 	"github.com/prometheus/prometheus/":       {"series/embedded"},
-	"k8s.io/":                                 {"adapter/externalmetrics"},
+	"k8s.io/":                                 {"adapter/externalmetrics", "loop/kube", "loop/actuator", "loop/migrate"},
+	"k8s.io/apiserver/":                       {"adapter/externalmetrics"},
 	"sigs.k8s.io/":                            {"adapter/externalmetrics"},
 	"google.golang.org/grpc":                  {"adapter/keda"},
 	"github.com/alecthomas/kingpin/":          {"cmd/forethought"},

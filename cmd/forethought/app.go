@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/exporter-toolkit/web"
 
 	"github.com/forethought-autoscaler/forethought/adapter/externalmetrics"
+	"github.com/forethought-autoscaler/forethought/adapter/keda"
 	"github.com/forethought-autoscaler/forethought/config"
 	"github.com/forethought-autoscaler/forethought/exporter"
 	"github.com/forethought-autoscaler/forethought/loop"
@@ -35,9 +36,15 @@ type options struct {
 	// webAddress and webConfig are those of our own port; admin lets the kill switch be set there.
 	webAddress, webConfig string
 	admin                 bool
-	// external is where the external metrics API is served, empty for nowhere. Without cluster that must be loopback.
-	external string
-	cluster  *externalmetrics.Cluster
+	// external is where the external metrics API is served, empty for nowhere. Without delegated that must be loopback.
+	external  string
+	delegated *externalmetrics.Cluster
+	// service is the Service, as NAMESPACE/NAME, through which the cluster's API server reaches that API; empty where nobody said.
+	service    string
+	keda       kedaOptions
+	kubernetes kubernetesOptions
+	// shard says which of the configured fleets are this process's.
+	shard shard
 	// embeddedAddress replaces the configured address of the embedded Prometheus where it is not empty.
 	embeddedAddress string
 	clock           loop.Clock
@@ -65,6 +72,9 @@ type app struct {
 	web, storeListener net.Listener
 	pages              *exporter.Server
 	external           *externalmetrics.Server // nil where the API is not served
+	rules              *externalmetrics.Rules  // nil where external is
+	keda               *keda.Server            // nil where the scaler is not served
+	cluster            *cluster                // nil outside a cluster
 
 	signals <-chan os.Signal // each reads the configuration again; nil for none
 	reload  chan struct{}    // asks for the running loop to be replaced by next
@@ -77,12 +87,28 @@ type app struct {
 	cleanups []func() error
 }
 
-// turner is a loop with the configuration that it was built from.
+// maker fills the board.
+type maker interface {
+	// Run fills it until ctx ends, and Close waits until nothing is done beside Run any more.
+	Run(ctx context.Context) error
+	Close()
+	// Announce publishes that every fleet is starting.
+	Announce(ctx context.Context) error
+	// Alive returns why the process should be restarted.
+	Alive() error
+	// Kill sets the kill switch of a fleet, and Recheck applies one that was set elsewhere.
+	Kill(ctx context.Context, fleet string, on bool) error
+	Recheck(ctx context.Context) error
+}
+
+// turner is what fills the board, with the configuration that it was built from.
 type turner struct {
+	maker
 	config *config.Config
-	loop   *loop.Loop
-	pools  *loop.Configured
 	source *prom.Source
+	// loop and pools are nil where decisions are read back.
+	loop  *loop.Loop
+	pools *loop.Configured
 }
 
 // newApp reads the configuration, opens the store, binds every address and builds the loop. What it began when something fails is ended
@@ -102,14 +128,16 @@ func newApp(ctx context.Context, o options) (a *app, err error) {
 	if err != nil {
 		return a, err
 	}
+	c = a.mine(c)
 	a.hint(c)
 	if err = web.Validate(o.webConfig); err != nil {
 		return a, fmt.Errorf("%s: %w", o.webConfig, err)
 	}
+	a.board = loop.NewBoard(fleetNames(c))
 	if a.web, err = a.listen(o.webAddress); err != nil {
 		return a, err
 	}
-	for _, step := range []func(context.Context, *config.Config) error{a.openStore, a.openLoop, a.openDoors} {
+	for _, step := range []func(context.Context, *config.Config) error{a.openStore, a.openCluster, a.openLoop, a.openDoors} {
 		if err = step(ctx, c); err != nil {
 			return a, err
 		}
@@ -188,23 +216,25 @@ func (a *app) openLoop(ctx context.Context, c *config.Config) error {
 	if a.metrics, err = loop.NewMetrics(a.registry); err != nil {
 		return err
 	}
-	a.board = loop.NewBoard(fleetNames(c))
 	if a.current, err = a.build(c); err != nil {
 		return err
 	}
 	a.cleanup(func() error {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		a.current.loop.Close()
+		a.current.Close()
 		return nil
 	})
-	return a.current.loop.Announce(ctx)
+	return a.current.Announce(ctx)
 }
 
 // openDoors builds our own HTTP server and the external metrics API.
-func (a *app) openDoors(context.Context, *config.Config) error {
-	links, err := a.openExternal()
+func (a *app) openDoors(_ context.Context, c *config.Config) error {
+	links, err := a.openExternal(c)
 	if err != nil {
+		return err
+	}
+	if err = a.openKEDA(); err != nil {
 		return err
 	}
 	if a.store != nil {
@@ -225,34 +255,18 @@ func (a *app) openDoors(context.Context, *config.Config) error {
 	return err
 }
 
-func (a *app) openExternal() ([]exporter.Link, error) {
-	if a.options.external == "" {
-		return nil, nil
-	}
-	ln, err := a.listen(a.options.external)
-	if err != nil {
-		return nil, err
-	}
-	a.external, err = externalmetrics.New(externalmetrics.Options{
-		Board: a.board, Now: a.clock.Now, Log: a.log, Registerer: a.registry, Listener: ln, Cluster: a.cluster,
-	})
-	if err != nil {
-		return nil, err
-	}
-	return []exporter.Link{{
-		Name: "external metrics", URL: a.external.URL(), What: "the Kubernetes external metrics API, which HPAs read",
-	}}, nil
-}
-
 // build makes a loop from a configuration. It changes nothing else.
 func (a *app) build(c *config.Config) (*turner, error) {
 	source, err := a.source(c)
 	if err != nil {
 		return nil, err
 	}
+	if c.Source == readsBack {
+		return a.buildReader(c, source)
+	}
 	pools := loop.NewConfigured(source, poolSpecs(c))
 	o := loop.Options{
-		Source: source, SourceName: strconv.Itoa(a.place), Fleet: pools, Publisher: a.board,
+		Source: source, SourceName: strconv.Itoa(a.place), Fleet: a.cluster.over(pools), Publisher: a.board, Held: a.cluster.held,
 		Interval: time.Duration(c.Interval), Clock: a.clock, Log: a.log, Metrics: a.metrics, Killed: a.kills.all(),
 		Models: modelfiles.New(filepath.Join(c.Storage.Path, "models")), Background: a.background,
 	}
@@ -270,7 +284,7 @@ func (a *app) build(c *config.Config) (*turner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &turner{config: c, loop: l, pools: pools, source: source}, nil
+	return &turner{maker: l, config: c, loop: l, pools: pools, source: source}, nil
 }
 
 func (a *app) source(c *config.Config) (*prom.Source, error) {
@@ -280,6 +294,7 @@ func (a *app) source(c *config.Config) (*prom.Source, error) {
 	} else {
 		o.URL, o.HTTP, o.Timeout = c.Prometheus.URL, c.Prometheus.HTTPConfig, time.Duration(c.Prometheus.Timeout)
 		o.MaxPoints, o.Concurrency = c.Prometheus.MaxPoints, c.Prometheus.Concurrency
+		o.Now, o.MaxClockOffset = a.clock.Now, time.Duration(c.Prometheus.MaxClockOffset)
 	}
 	return prom.New(o)
 }
@@ -299,8 +314,8 @@ func (a *app) run(ctx context.Context) error {
 	actor(a.turn)
 	actor(a.serveWeb)
 	actor(a.reloadOnSignals)
-	if a.external != nil {
-		actor(a.external.Run)
+	for _, f := range a.doors() {
+		actor(f)
 	}
 	return g.Run()
 }
@@ -309,11 +324,11 @@ func (a *app) run(ctx context.Context) error {
 func (a *app) turn(ctx context.Context) error {
 	for {
 		a.mu.Lock()
-		l := a.current.loop
+		current := a.current
 		a.mu.Unlock()
 		own, cancel := context.WithCancel(ctx)
 		ended := make(chan error, 1)
-		go func() { ended <- l.Run(own) }()
+		go func() { ended <- current.Run(own) }()
 		select {
 		case <-ctx.Done():
 			cancel()
@@ -335,8 +350,10 @@ func (a *app) replace() {
 	if a.next == nil {
 		return
 	}
-	a.next.pools.Adopt(a.current.pools)
-	a.next.loop.Adopt(a.current.loop)
+	if a.next.loop != nil {
+		a.next.pools.Adopt(a.current.pools)
+		a.next.loop.Adopt(a.current.loop)
+	}
 	a.current.source.Close()
 	a.current, a.next = a.next, nil
 }
@@ -346,7 +363,8 @@ func (a *app) tryReload() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	err := a.config.Reload(func(c *config.Config) error {
-		if err := refuseMove(a.current.config, c); err != nil {
+		c = a.mine(c)
+		if err := errors.Join(refuseMove(a.current.config, c), a.refuseOutside(c)); err != nil {
 			return err
 		}
 		latest := a.current
@@ -360,7 +378,12 @@ func (a *app) tryReload() error {
 		if err != nil {
 			return err
 		}
-		a.board.SetFleets(fleetNames(c))
+		if err = a.setOutside(c); err != nil {
+			return err
+		}
+		if next.loop != nil {
+			a.board.SetFleets(fleetNames(c))
+		}
 		a.next = next
 		a.hint(c)
 		return nil
@@ -388,7 +411,7 @@ func (a *app) kill(fleet string, on bool) error {
 		if t == nil || !slices.Contains(fleetNames(t.config), fleet) {
 			continue
 		}
-		if err := t.loop.Kill(context.Background(), fleet, on); err != nil {
+		if err := t.Kill(context.Background(), fleet, on); err != nil {
 			return err
 		}
 	}
@@ -402,16 +425,22 @@ func (a *app) kill(fleet string, on bool) error {
 func (a *app) healthy() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.current.loop.Alive()
+	return a.current.Alive()
 }
 
-// ready says why the process should get no traffic: since it began, not every fleet has had its first turn. A fleet without a decision,
+// ready says why the process should get no traffic: its clock is wrong, or since it began not every fleet has had its first turn. A fleet without a decision,
 // or one that a reload brings, is no reason, since the others have theirs.
 func (a *app) ready() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if err := a.current.source.Skewed(); err != nil {
+		return err // others answer with the present
+	}
 	if a.started {
 		return nil
+	}
+	if r, ok := a.current.maker.(interface{ Ready() error }); ok {
+		return r.Ready()
 	}
 	var waiting []string
 	for _, s := range a.board.Snapshots() {

@@ -2,14 +2,17 @@ package main
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"time"
 
 	"github.com/prometheus/common/model"
 
 	"github.com/forethought-autoscaler/forethought/config"
 	"github.com/forethought-autoscaler/forethought/loop"
+	"github.com/forethought-autoscaler/forethought/loop/kube"
 	"github.com/forethought-autoscaler/forethought/pool"
 	"github.com/forethought-autoscaler/forethought/series"
 	"github.com/forethought-autoscaler/forethought/series/embedded"
@@ -23,6 +26,7 @@ func checks() config.Checks {
 		ScrapeConfigs: embedded.CheckScrapeConfigs,
 		Holidays:      checkHolidays,
 		Events:        checkEvents,
+		Selector:      kube.CheckSelector,
 	}
 }
 
@@ -180,14 +184,24 @@ func durations(in []model.Duration) []time.Duration {
 // refuseMove says which keys of a new configuration cannot be changed while running.
 func refuseMove(old, next *config.Config) error {
 	switch {
-	case (old.Embedded == nil) != (next.Embedded == nil):
-		return fmt.Errorf("embedded: changing between an embedded and another Prometheus needs a restart")
-	case old.Embedded != nil && (old.Embedded.Path != next.Embedded.Path || old.Embedded.ListenAddress != next.Embedded.ListenAddress ||
-		old.Embedded.Retention != next.Embedded.Retention || old.Embedded.ScrapeInterval != next.Embedded.ScrapeInterval ||
-		string(old.Embedded.ScrapeConfigs.YAML) != string(next.Embedded.ScrapeConfigs.YAML)):
-		return fmt.Errorf("embedded: a change of the embedded Prometheus needs a restart")
+	case old.Source != next.Source:
+		return fmt.Errorf("source: a change from %s to %s needs a restart", old.Source, next.Source)
+	case !reflect.DeepEqual(old.ExternalMetrics.Delegate, next.ExternalMetrics.Delegate):
+		return fmt.Errorf("external_metrics.delegate: a change needs a restart")
 	case old.Storage.Path != next.Storage.Path:
 		return fmt.Errorf("storage.path: a change from %s to %s needs a restart", old.Storage.Path, next.Storage.Path)
+	case (old.Embedded == nil) != (next.Embedded == nil):
+		return fmt.Errorf("embedded: changing between an embedded and another Prometheus needs a restart")
+	}
+	return refuseStore(old, next)
+}
+
+// refuseStore says where the embedded Prometheus of a new configuration is not that which runs.
+func refuseStore(old, next *config.Config) error {
+	if old.Embedded != nil && (old.Embedded.Path != next.Embedded.Path || old.Embedded.ListenAddress != next.Embedded.ListenAddress ||
+		old.Embedded.Retention != next.Embedded.Retention || old.Embedded.ScrapeInterval != next.Embedded.ScrapeInterval ||
+		string(old.Embedded.ScrapeConfigs.YAML) != string(next.Embedded.ScrapeConfigs.YAML)) {
+		return errors.New("embedded: a change of the embedded Prometheus needs a restart")
 	}
 	return nil
 }

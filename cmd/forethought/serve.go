@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -15,13 +17,13 @@ import (
 	"github.com/forethought-autoscaler/forethought/adapter/externalmetrics"
 )
 
-// wallClock is the machine's clock.
-type wallClock struct{}
+// wallClock is the machine's clock, moved by an offset.
+type wallClock struct{ offset time.Duration }
 
-func (wallClock) Now() time.Time { return time.Now() }
+func (c wallClock) Now() time.Time { return time.Now().Add(c.offset) }
 
-func (wallClock) Wait(ctx context.Context, until time.Time) error {
-	t := time.NewTimer(time.Until(until))
+func (c wallClock) Wait(ctx context.Context, until time.Time) error {
+	t := time.NewTimer(until.Sub(c.Now()))
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
@@ -32,7 +34,9 @@ func (wallClock) Wait(ctx context.Context, until time.Time) error {
 }
 
 func serveCommand(cmd *kingpin.CmdClause, logs *promslog.Config) command {
-	o := options{clock: wallClock{}, speed: 1}
+	o := options{speed: 1}
+	clock := wallClock{}
+	cmd.Flag("clock.offset", "Move the clock: what a machine whose clock is wrong does, for tests.").Hidden().DurationVar(&clock.offset)
 	cluster := &externalmetrics.Cluster{}
 	cmd.Flag("config.file", "The configuration.").Default("forethought.yml").StringVar(&o.configFile)
 	webFlags(cmd, &o, ":9095")
@@ -44,15 +48,27 @@ func serveCommand(cmd *kingpin.CmdClause, logs *promslog.Config) command {
 		StringVar(&cluster.AuthenticationKubeconfig)
 	cmd.Flag("external-metrics.authorization-kubeconfig", "How to reach the API server that says what a reader may read; empty in a pod.").
 		StringVar(&cluster.AuthorizationKubeconfig)
+	cmd.Flag("external-metrics.service", "The Service, as NAMESPACE/NAME, that the APIService of external metrics is to point to. With "+
+		"--kubernetes.enable it is compared with what owns that; nothing ever changes it.").StringVar(&o.service)
+	kedaFlags(cmd, &o.keda)
+	kubernetesFlags(cmd, &o.kubernetes)
+	shardFlag(cmd, &o.shard)
 	return func(ctx context.Context, _, stderr io.Writer) error {
 		logs.Writer = stderr
 		o.log = promslog.New(logs)
+		o.clock = clock
 		if o.external != "" {
 			if cluster.CertFile == "" || cluster.KeyFile == "" {
 				return errors.New("--external-metrics.listen-address needs --external-metrics.tls-cert-file and --external-metrics.tls-private-key-file: " +
 					"only the demo serves that API without a cluster")
 			}
-			o.cluster = cluster
+			o.delegated = cluster
+		}
+		if namespace, name, ok := strings.Cut(o.service, "/"); o.service != "" && (!ok || namespace == "" || name == "" || strings.Contains(name, "/")) {
+			return fmt.Errorf("--external-metrics.service: %q is no Service, want NAMESPACE/NAME", o.service)
+		}
+		if err := o.keda.validate(); err != nil {
+			return err
 		}
 		return runApp(ctx, o)
 	}
