@@ -1,0 +1,266 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/forethought-autoscaler/forethought/test/e2e/cluster"
+	"github.com/forethought-autoscaler/forethought/test/e2e/components"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write golden files instead of comparing them")
+
+const (
+	chartFolder = "../../deploy/chart/forethought"
+	chartData   = "testdata/chart"
+)
+
+// doors are the switches of the chart: with each on and off there are 256 charts.
+var doors = []string{
+	"externalMetrics", "keda", "nodes", "actuators.scale", "actuators.capacityBuffer", "actuators.hpaFloor", "migration", "killSwitch",
+}
+
+// helm runs Helm on the chart, away from the user's own Helm, and returns what it prints.
+func helm(t testing.TB, args ...string) (string, error) {
+	t.Helper()
+	cmd := exec.Command(components.Path(t, components.Helm), args...)
+	home := t.TempDir()
+	cmd.Env = append(os.Environ(), "HOME="+home, "HELM_CACHE_HOME="+home, "HELM_CONFIG_HOME="+home, "HELM_DATA_HOME="+home)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return stdout.String(), fmt.Errorf("helm %s: %w: %s", strings.Join(args, " "), err, stderr.String())
+	}
+	return stdout.String(), nil
+}
+
+// render returns the chart as it is installed as forethought in the namespace forethought.
+func render(t testing.TB, args ...string) (string, error) {
+	t.Helper()
+	return helm(t, append([]string{"template", "forethought", chartFolder, "--namespace=forethought"}, args...)...)
+}
+
+func valuesFile(name string) string { return "--values=" + filepath.Join(chartData, name+".values.yaml") }
+
+// chartCluster returns an API server with the namespaces of the chart and its examples, which take pods of the restricted profile only, and
+// with every kind that they use.
+func chartCluster(t *testing.T) *cluster.Cluster {
+	c := cluster.Start(t, cluster.API)
+	for _, name := range []string{"forethought", "batch"} {
+		c.Apply(fmt.Sprintf(`{apiVersion: v1, kind: Namespace, metadata: {name: %s, labels: {pod-security.kubernetes.io/enforce: restricted,
+			pod-security.kubernetes.io/warn: restricted}}}`, name))
+	}
+	var names []string
+	args := []string{"apply", "--server-side"}
+	for _, k := range foreignKinds(t) {
+		names, args = append(names, "crd/"+k.name), append(args, "--filename="+k.file)
+	}
+	if _, err := c.Kubectl(args...); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Kubectl(append([]string{"wait", "--for=condition=Established", "--timeout=60s"}, names...)...); err != nil {
+		t.Fatal(err)
+	}
+	c.CapacityBufferCRD()
+	return c
+}
+
+// foreignKind is the definition of a kind of somebody else's, as they publish it.
+type foreignKind struct{ name, file string }
+
+func foreignKinds(t *testing.T) []foreignKind {
+	t.Helper()
+	keda, err := components.Source(t.Context(), components.KEDAOperator)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keda = filepath.Join(keda, "config/crd/bases")
+	operator := filepath.Join(moduleFolder(t, "github.com/prometheus-operator/prometheus-operator@v0.85.0"), "example/prometheus-operator-crd")
+	certs := filepath.Join(moduleFolder(t, "github.com/cert-manager/cert-manager@v1.19.1"), "deploy/crds")
+	machines := filepath.Join(moduleFolder(t, "sigs.k8s.io/cluster-api@v1.11.0"), "config/crd/bases")
+	return []foreignKind{
+		{"scaledobjects.keda.sh", filepath.Join(keda, "keda.sh_scaledobjects.yaml")},
+		{"triggerauthentications.keda.sh", filepath.Join(keda, "keda.sh_triggerauthentications.yaml")},
+		{"servicemonitors.monitoring.coreos.com", filepath.Join(operator, "monitoring.coreos.com_servicemonitors.yaml")},
+		{"prometheusrules.monitoring.coreos.com", filepath.Join(operator, "monitoring.coreos.com_prometheusrules.yaml")},
+		{"certificates.cert-manager.io", filepath.Join(certs, "cert-manager.io_certificates.yaml")},
+		{"machinedeployments.cluster.x-k8s.io", filepath.Join(machines, "cluster.x-k8s.io_machinedeployments.yaml")},
+	}
+}
+
+// moduleFolder returns the folder of a module, which the Go command fetches where it is not there, and checks.
+func moduleFolder(t *testing.T, module string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "mod", "download", "-json", module)
+	cmd.Dir = t.TempDir()
+	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off")
+	out, err := cmd.Output()
+	var found struct{ Dir, Error string }
+	if jsonErr := json.Unmarshal(out, &found); err != nil || jsonErr != nil || found.Dir == "" {
+		t.Fatalf("go mod download %s: %v %v: %s", module, err, jsonErr, found.Error)
+	}
+	return found.Dir
+}
+
+// accepts asks the API server whether it would take the manifest. A warning, such as of a pod that is not of the restricted profile, is a
+// refusal.
+func accepts(c *cluster.Cluster, manifest string) error {
+	_, err := c.KubectlAs(c.Kubeconfig(), manifest, "apply", "--server-side", "--dry-run=server", "--warnings-as-errors", "--filename=-")
+	return err
+}
+
+func TestChartLint(t *testing.T) {
+	binary(t)
+	for _, name := range []string{"config", "minimal", "everything", "split", "embedded"} {
+		if out, err := helm(t, "lint", "--strict", chartFolder, valuesFile(name)); err != nil {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+	}
+	if out, err := helm(t, "lint", "--strict", chartFolder); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestChartDoors has the API server check what the chart makes of every combination of doors.
+func TestChartDoors(t *testing.T) {
+	binary(t)
+	c := chartCluster(t)
+	begin := time.Now()
+	combinations := make(chan int)
+	var workers sync.WaitGroup
+	for range runtime.NumCPU() + 1 {
+		workers.Go(func() {
+			for n := range combinations {
+				if err := combination(t, c, n); err != nil {
+					t.Errorf("%s: %v", strings.Join(chosen(n), ", "), err)
+				}
+			}
+		})
+	}
+	for n := range 1 << len(doors) {
+		combinations <- n
+	}
+	close(combinations)
+	workers.Wait()
+	t.Logf("%d combinations of doors are accepted in %s", 1<<len(doors), time.Since(begin).Round(time.Second))
+}
+
+// chosen returns the doors of a combination, one for each bit.
+func chosen(n int) []string {
+	var out []string
+	for i, door := range doors {
+		if n&(1<<i) != 0 {
+			out = append(out, door)
+		}
+	}
+	return out
+}
+
+func combination(t *testing.T, c *cluster.Cluster, n int) error {
+	args := []string{valuesFile("config")}
+	for _, door := range chosen(n) {
+		args = append(args, "--set=doors."+door+".enabled=true")
+	}
+	manifest, err := render(t, args...)
+	if err != nil {
+		return err
+	}
+	return accepts(c, manifest)
+}
+
+// generated matches what Helm makes anew each time: keys and certificates.
+var generated = regexp.MustCompile(`((?:tls\.crt|tls\.key|ca\.crt|caBundle): )[A-Za-z0-9+/=]{300,}`)
+
+// TestChartGolden compares what representative values make, has the API server check it, and has the program check the configuration.
+func TestChartGolden(t *testing.T) {
+	program := binary(t)
+	c := chartCluster(t)
+	for _, name := range []string{"minimal", "everything", "split", "embedded"} {
+		manifest, err := render(t, valuesFile(name))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		compareGolden(t, filepath.Join(chartData, name+".yaml"), generated.ReplaceAllString(manifest, "${1}GENERATED"))
+		if err := accepts(c, manifest); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		checkConfigs(t, program, name, manifest)
+	}
+}
+
+func compareGolden(t *testing.T, file, have string) {
+	t.Helper()
+	if *rewrite {
+		if err := os.WriteFile(file, []byte(have), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if have != string(want) {
+		t.Errorf("%s is not what the chart makes: run go test -run TestChartGolden -rewrite and look at the difference", file)
+	}
+}
+
+// checkConfigs has the program check each configuration that the ConfigMap of a manifest holds.
+func checkConfigs(t *testing.T, program, name, manifest string) {
+	t.Helper()
+	folder := t.TempDir()
+	found := 0
+	for _, o := range objects(t, manifest) {
+		if o.GetKind() != "ConfigMap" {
+			continue
+		}
+		data, _ := o.Object["data"].(map[string]any)
+		for file, text := range data {
+			if err := os.WriteFile(filepath.Join(folder, file), []byte(text.(string)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, file := range []string{"forethought.yml", "adapter.yml"} {
+			if data[file] == nil {
+				continue
+			}
+			found++
+			if out, err := exec.Command(program, "check", "config", filepath.Join(folder, file)).CombinedOutput(); err != nil {
+				t.Errorf("%s: %s: %v\n%s", name, file, err, out)
+			}
+		}
+	}
+	if found == 0 {
+		t.Errorf("%s: no configuration is there", name)
+	}
+}
+
+// TestManifests has the API server check every example, as far as its own kinds and those of others say what is right.
+func TestManifests(t *testing.T) {
+	binary(t)
+	c := chartCluster(t)
+	files, err := filepath.Glob("../../deploy/manifests/*.yaml")
+	if err != nil || len(files) < 10 {
+		t.Fatalf("only %d manifests found: %v", len(files), err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := accepts(c, string(text)); err != nil {
+			t.Errorf("%s: %v", filepath.Base(file), err)
+		}
+	}
+}
