@@ -11,10 +11,10 @@ GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help build demo test bench lint check e2e fuzz
+.PHONY: help build demo test bench lint check components e2e fuzz
 
 help: ## print the verbs
-	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 build: ## build bin/forethought, one static binary
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/forethought ./cmd/forethought
@@ -37,10 +37,14 @@ check: ## fail where generated files differ from what generates them, or go.mod 
 	$(GO) test -run 'Generated|Doc|Metrics|Floors|Fences' ./...
 	$(GO) mod verify
 	$(GO) mod tidy -diff
+	cd test/e2e && $(GO) vet ./... && $(GO) mod tidy -diff
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "these files are not formatted: run gofmt -w"; exit 1; }
 
-e2e: build ## run the whole program: two processes that agree, kill -9 and restart, Prometheus dying
-	cd test/e2e && FORETHOUGHT_BINARY=$(CURDIR)/bin/forethought $(GO) test -count=1 -timeout 20m ./...
+components: ## build the control plane that e2e needs, once for each version: etcd, Kubernetes, kwok, KEDA, Prometheus, Helm
+	cd test/e2e && $(GO) run ./components/build
+
+e2e: build components ## run the whole program against a real control plane: every door, the faults, the chart
+	cd test/e2e && FORETHOUGHT_BINARY=$(CURDIR)/bin/forethought $(GO) test -count=1 -timeout 30m ./...
 
 fuzz: ## run each fuzzer for ten seconds
 	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep ^Fuzz); do \

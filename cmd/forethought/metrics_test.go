@@ -2,11 +2,16 @@ package main
 
 import (
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"maps"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -49,11 +54,76 @@ func TestMetricsDoc(t *testing.T) {
 			t.Errorf("METRICS.md says of %s %q, the program exports %q", name, got, want)
 		}
 	}
+	written := writtenMetrics(t)
+	for name, help := range written {
+		if got := documented[name]; exported[name] == nil && (got == nil || got[2] != help) {
+			t.Errorf("METRICS.md says of %s %q, its source says %q", name, got, help)
+		}
+	}
 	for name := range documented {
-		if exported[name] == nil && !slices.Contains(elsewhere, name) {
+		if exported[name] == nil && written[name] == "" && !slices.Contains(elsewhere, name) {
 			t.Errorf("METRICS.md lists %s, which the program does not export", name)
 		}
 	}
+}
+
+// writtenMetrics returns name and help of the metrics in the source of what the demo does not run: doors and what a cluster has.
+func writtenMetrics(t *testing.T) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for _, pattern := range []string{"../../adapter/*/*.go", "../../loop/*/*.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range files {
+			if strings.HasSuffix(name, "_test.go") {
+				continue
+			}
+			file, parseErr := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+			if parseErr != nil {
+				t.Fatal(parseErr)
+			}
+			ast.Inspect(file, func(n ast.Node) bool {
+				if literal, ok := n.(*ast.CompositeLit); ok {
+					keys := stringsOf(literal)
+					if strings.HasPrefix(keys["Name"], "forethought_") {
+						out[keys["Name"]] = keys["Help"]
+					}
+				}
+				return true
+			})
+		}
+	}
+	if len(out) < 20 {
+		t.Fatalf("only %d metrics are found in the source", len(out))
+	}
+	return out
+}
+
+// stringsOf returns the constant strings of a composite literal by key.
+func stringsOf(literal *ast.CompositeLit) map[string]string {
+	out := map[string]string{}
+	for _, e := range literal.Elts {
+		if pair, ok := e.(*ast.KeyValueExpr); ok {
+			if key, named := pair.Key.(*ast.Ident); named {
+				out[key.Name] = textOf(pair.Value)
+			}
+		}
+	}
+	return out
+}
+
+// textOf returns the string that an expression of literals is.
+func textOf(e ast.Expr) string {
+	switch x := e.(type) {
+	case *ast.BasicLit:
+		text, _ := strconv.Unquote(x.Value)
+		return text
+	case *ast.BinaryExpr:
+		return textOf(x.X) + textOf(x.Y)
+	}
+	return ""
 }
 
 // exportedMetrics runs a demo until it knows everything it can export, and returns type, labels and help by name.
