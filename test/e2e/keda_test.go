@@ -158,7 +158,7 @@ spec:
   advanced:
     horizontalPodAutoscalerConfig:
       behavior:
-        scaleUp: {tolerance: "0", stabilizationWindowSeconds: 0}
+        scaleUp: {tolerance: "0", stabilizationWindowSeconds: 0, policies: [{type: Pods, value: 90, periodSeconds: 15}]}
         scaleDown: {tolerance: "0", stabilizationWindowSeconds: 0}
   triggers:
     - type: %[4]s
@@ -284,17 +284,28 @@ func (k *kedaTest) streamed() error {
 	return nil
 }
 
-// unchanged returns an error where replicas are not what they were, looked at five times a second.
-func (k *kedaTest) unchanged(was map[string]int, names []string, during time.Duration) error {
+// unchanged fails the test where the named Deployments do not keep the replicas that they have, looked at five times a second, or have fewer
+// than the demand needs.
+func (k *kedaTest) unchanged(during time.Duration, names ...string) {
+	k.t.Helper()
+	was := k.replicas()
+	for _, name := range names {
+		need := 3 // for a demand of 30
+		if name == "push" || name == "zero" {
+			need = 2 // for a burst of 20
+		}
+		if was[name] < need {
+			k.t.Fatalf("%s has %d replicas and needs %d", name, was[name], need)
+		}
+	}
 	for began := time.Now(); time.Since(began) < during; time.Sleep(200 * time.Millisecond) {
 		now := k.replicas()
 		for _, name := range names {
 			if now[name] != was[name] {
-				return fmt.Errorf("%s has %d replicas after %s instead of %d", name, now[name], time.Since(began), was[name])
+				k.t.Fatalf("%s has %d replicas after %s instead of %d", name, now[name], time.Since(began), was[name])
 			}
 		}
 	}
-	return nil
 }
 
 func (k *kedaTest) followUp() string {
@@ -351,7 +362,7 @@ func (k *kedaTest) adapterLeavesAPI() string {
 }
 
 func (k *kedaTest) decisionRunsOut() string {
-	was, demand := k.replicas(), k.demand.Load()
+	demand := k.demand.Load()
 	k.demand.Store(-1)
 	gone := k.await("there is no decision", time.Minute, func() error { return k.decided(false) })
 	held := k.await("the HPA without fallback has no metric", time.Minute, k.condition("hpa", "keda-hpa-zero", "ScalingActive", "False"))
@@ -361,22 +372,17 @@ func (k *kedaTest) decisionRunsOut() string {
 		}
 		return nil
 	})
-	if err := k.unchanged(was, []string{"external", "prometheus", "push", "zero"}, 10*time.Second); err != nil {
-		k.t.Error(err)
-	}
+	k.unchanged(10*time.Second, "external", "prometheus", "push", "zero")
 	k.demand.Store(demand)
 	back := k.await("all is followed again", time.Minute, func() error { return k.followed(3, 9) })
 	return strings.Join([]string{gone, held, fell, "nothing else changes", back}, "; ")
 }
 
 func (k *kedaTest) programIsKilled() string {
-	was := k.replicas()
 	k.program.Kill()
 	held := k.await("the HPA without fallback has no metric", time.Minute, k.condition("hpa", "keda-hpa-zero", "ScalingActive", "False"))
 	// KEDA counts no failure of a scaler that it cannot ask for the target, so that the static fallback stays out.
-	if err := k.unchanged(was, []string{"external", "prometheus", "push", "zero", "fallback"}, 15*time.Second); err != nil {
-		k.t.Error(err)
-	}
+	k.unchanged(15*time.Second, "external", "prometheus", "push", "zero", "fallback")
 	if err := k.program.Start(); err != nil {
 		k.t.Fatal(err)
 	}
