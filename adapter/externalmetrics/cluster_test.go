@@ -97,7 +97,7 @@ func (a authority) issueFor(t testing.TB, name string, addresses ...net.IP) (cer
 }
 
 // controlPlane is as much of a cluster's API server as delegation asks for: whom to believe, whose a token is, and who may read. The
-// token "good" is that of the user autoscaler, and "poor" that of one who may nothing. Only autoscaler may list external metrics.
+// token "good" is that of the user autoscaler, and "poor" that of one who may nothing. Only autoscaler may list external metrics and their names.
 type controlPlane struct {
 	settings core.ConfigMap
 	stopped  chan struct{}
@@ -112,8 +112,9 @@ func (c *controlPlane) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusCreated, review)
 	case path == "/apis/authorization.k8s.io/v1/subjectaccessreviews":
 		review := body(r).(*authorization.SubjectAccessReview)
-		of := review.Spec.ResourceAttributes
-		review.Status.Allowed = review.Spec.User == "autoscaler" && of != nil && of.Group == "external.metrics.k8s.io" && of.Verb == "list"
+		of, list := review.Spec.ResourceAttributes, review.Spec.NonResourceAttributes
+		review.Status.Allowed = review.Spec.User == "autoscaler" &&
+			(of != nil && of.Group == "external.metrics.k8s.io" && of.Verb == "list" || list != nil && list.Path == Path)
 		answer(w, http.StatusCreated, review)
 	case strings.HasSuffix(path, "/namespaces/kube-system/configmaps/extension-apiserver-authentication"):
 		answer(w, http.StatusOK, &c.settings)

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -265,13 +266,17 @@ func TestDelegateThatDoesNotAnswer(t *testing.T) {
 
 func TestDiscoveryIsMergedAndKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var body string
-		code := http.StatusOK
+		type answer struct {
+			code int
+			body string
+		}
+		var says atomic.Pointer[answer]
 		d := newTestDelegate(t, func(r *http.Request) (*http.Response, error) {
 			if r.URL.String() != "https://old"+Path || r.Header.Get(delegatedHeader) == "" {
 				t.Errorf("asked for %s with %v", r.URL, r.Header)
 			}
-			return answering(code, body), nil
+			a := says.Load()
+			return answering(a.code, a.body), nil
 		})
 		var log bytes.Buffer
 		r := newReader(boardOf(), time.Now)
@@ -287,7 +292,7 @@ func TestDiscoveryIsMergedAndKept(t *testing.T) {
 		r.others = discovery.names
 		f := func(wait time.Duration, c int, b string, want ...string) {
 			t.Helper()
-			code, body = c, b
+			says.Store(&answer{c, b})
 			time.Sleep(wait)
 			synctest.Wait()
 			var got []string
@@ -302,7 +307,7 @@ func TestDiscoveryIsMergedAndKept(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { discovery.run(ctx); close(done) }()
-		f(0, 200, body, "depth", "lag")
+		f(0, 200, says.Load().body, "depth", "lag")
 		f(discoveryInterval, 503, "", "depth", "lag") // the last ones stay
 		f(discoveryInterval, 403, "", "depth", "lag")
 		f(discoveryInterval, 200, "<html>", "depth", "lag")

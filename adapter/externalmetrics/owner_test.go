@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -183,19 +184,18 @@ func TestOwnerIsUsFromTheStart(t *testing.T) {
 func TestOwnerThatMayNotBeSeen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := newDynamic(apiService("keda", "keda-metrics-apiserver", ""))
-		refuse := true
-		var end func()
+		var refuse atomic.Bool
+		refuse.Store(true)
+		var watching atomic.Pointer[k8swatch.Interface]
 		client.PrependReactor("list", "apiservices", func(clienttesting.Action) (bool, runtime.Object, error) {
-			return refuse, nil, apierrors.NewForbidden(apiServices.GroupResource(), APIService, fmt.Errorf("not granted"))
+			return refuse.Load(), nil, apierrors.NewForbidden(apiServices.GroupResource(), APIService, fmt.Errorf("not granted"))
 		})
 		client.PrependWatchReactor("apiservices", func(a clienttesting.Action) (bool, k8swatch.Interface, error) {
-			if refuse {
+			if refuse.Load() {
 				return true, nil, apierrors.NewForbidden(apiServices.GroupResource(), APIService, fmt.Errorf("not granted"))
 			}
 			w, err := client.Tracker().Watch(apiServices, "")
-			if err == nil {
-				end = w.Stop
-			}
+			watching.Store(&w)
 			return true, w, err
 		})
 		w := watch(t, client)
@@ -204,14 +204,14 @@ func TestOwnerThatMayNotBeSeen(t *testing.T) {
 		if n := strings.Count(w.log.String(), "\n"); n != 1 || !strings.Contains(w.log.String(), "grant get, list and watch on it") {
 			t.Errorf("log of a refusal, want one line:\n%s", w.log.String())
 		}
-		refuse = false
+		refuse.Store(false)
 		time.Sleep(time.Minute)
 		w.is("keda/keda-metrics-apiserver", 0, 0, kedas)
-		refuse = true
-		end()
+		refuse.Store(true)
+		(*watching.Load()).Stop()
 		time.Sleep(time.Minute)
 		w.is("unknown", 0, 0)
-		refuse = false
+		refuse.Store(false)
 		time.Sleep(2 * time.Minute)
 		w.is("keda/keda-metrics-apiserver", 0, 0) // no change, and said before
 	})

@@ -322,6 +322,7 @@ func (a *app) run(ctx context.Context) error {
 
 // turn makes turns. A reload ends the running loop and begins the next one where it left off.
 func (a *app) turn(ctx context.Context) error {
+	a.cluster.await(ctx)
 	for {
 		a.mu.Lock()
 		current := a.current

@@ -172,6 +172,28 @@ func (k *cluster) over(configured loop.Fleet) loop.Fleet {
 	return k.watcher.Over(configured)
 }
 
+// firstRead is how long the first turn waits for what the cluster says.
+const firstRead = 10 * time.Second
+
+// await returns when the cluster was read once, so that a restart neither lets go of a kill switch nor forgets how pools stand, or after
+// firstRead where it can't be.
+func (k *cluster) await(ctx context.Context) {
+	if k == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, firstRead)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for !k.watcher.Synced() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
 // held reports whether a label in the cluster turns a fleet's kill switch on.
 func (k *cluster) held(fleet string) bool { return k != nil && k.watcher.Killed(fleet) }
 

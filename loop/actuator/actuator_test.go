@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/forethought-autoscaler/forethought/pool"
@@ -64,7 +66,9 @@ func TestOutcomes(t *testing.T) {
 	f(web, missing, 0, "", func(x *fixture) { delete(x.api.objects, webPath) })
 	f(Target{Fleet: "batch", Pool: "spot", Kind: Scale, APIVersion: "x/v1", ResourceKind: "Y", Name: "z"}, missing, 0, "", func(*fixture) {})
 	f(web, failed, 0, "", func(x *fixture) {
-		x.api.answer = func(request) *reply { return status(http.StatusInternalServerError, metav1.StatusReasonInternalError, "etcd is away") }
+		x.api.answer = func(request) *reply {
+			return status(http.StatusInternalServerError, metav1.StatusReasonInternalError, "etcd is away")
+		}
 	})
 	f(web, failed, 2, "ScaleFailed stays at 12 for pool spot of fleet batch: denied by webhook", func(x *fixture) {
 		x.api.answer = func(r request) *reply {
@@ -166,6 +170,18 @@ func TestEventsPerChange(t *testing.T) {
 	})
 	if n := strings.Count(x.log.String(), "outcome=shadow"); n != 1 {
 		t.Errorf("shadow is logged %d times:\n%s", n, x.log)
+	}
+}
+
+// An event is about the object as it was: the recorder makes one of events that differ in their note only.
+func TestEventsAreAboutTheObject(t *testing.T) {
+	x := newFixture(t, web)
+	x.pass(t.Context())
+	want := []corev1.ObjectReference{{
+		APIVersion: "apps/v1", Kind: "Deployment", Namespace: "shop", Name: "web", UID: "u-web", ResourceVersion: "7",
+	}}
+	if !slices.Equal(x.events.about, want) {
+		t.Errorf("got %+v, want %+v", x.events.about, want)
 	}
 }
 

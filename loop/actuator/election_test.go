@@ -209,7 +209,9 @@ func TestElectionOptions(t *testing.T) {
 		}
 	}
 	f("", func(*ElectionOptions) {})
-	f("", func(o *ElectionOptions) { o.Lease, o.Renew, o.Retry = 3*time.Second, 2*time.Second, 500*time.Millisecond })
+	f("", func(o *ElectionOptions) {
+		o.Lease, o.Renew, o.Retry = 3*time.Second, 2*time.Second, 500*time.Millisecond
+	})
 	f("ElectionOptions.Client is missing", func(o *ElectionOptions) { o.Client = nil })
 	f("ElectionOptions.Namespace is missing", func(o *ElectionOptions) { o.Namespace = "" })
 	f("ElectionOptions.Name is missing", func(o *ElectionOptions) { o.Name = "" })

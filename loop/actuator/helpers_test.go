@@ -17,6 +17,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -251,10 +252,11 @@ func (b *board) Snapshot(fleet string) (pool.Snapshot, bool) {
 // Snapshots returns the fleet.
 func (b *board) Snapshots() []pool.Snapshot { return []pool.Snapshot{b.s} }
 
-// events remembers events.
+// recorded remembers events.
 type recorded struct {
 	mu    sync.Mutex
 	notes []string
+	about []corev1.ObjectReference
 }
 
 // Eventf remembers an event.
@@ -262,6 +264,7 @@ func (r *recorded) Eventf(regarding, _ runtime.Object, kind, reason, action, not
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.notes = append(r.notes, fmt.Sprintf("%s %s %s", kind, reason, fmt.Sprintf(note, args...)))
+	r.about = append(r.about, *regarding.(*corev1.ObjectReference))
 }
 
 func (r *recorded) all() []string {

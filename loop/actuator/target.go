@@ -59,10 +59,10 @@ type Target struct {
 // complete returns the target with its defaults.
 func (t Target) complete() Target {
 	version, kind, value := "", "", Instances
-	switch t.Kind {
-	case CapacityBuffer:
+	if t.Kind == CapacityBuffer {
 		version, kind, value = "autoscaling.x-k8s.io/v1beta1", "CapacityBuffer", Spare
-	case HPAFloor:
+	}
+	if t.Kind == HPAFloor {
 		version, kind = "autoscaling/v2", "HorizontalPodAutoscaler"
 	}
 	if t.APIVersion == "" {

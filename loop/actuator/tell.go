@@ -76,13 +76,12 @@ func (r result) present() string {
 // note is an event's text.
 func (r result) note(t task) string {
 	who := fmt.Sprintf("for pool %s of fleet %s", t.Pool, t.Fleet)
-	switch r.outcome {
-	case written:
+	switch {
+	case r.outcome == written:
 		return fmt.Sprintf("from %s to %d %s: %s", r.present(), r.to, who, r.why)
-	case dryRun:
+	case r.outcome == dryRun:
 		return fmt.Sprintf("would go from %s to %d %s, and dry_run leaves it: %s", r.present(), r.to, who, r.why)
-	}
-	if !r.fromSet {
+	case !r.fromSet:
 		return fmt.Sprintf("stays as it is %s: %s", who, r.why)
 	}
 	return fmt.Sprintf("stays at %d %s: %s", r.from, who, r.why)

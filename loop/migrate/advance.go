@@ -131,8 +131,7 @@ func (p *pass) evictAll(ctx context.Context, f *flight, pods []*corev1.Pod) {
 		case err == nil:
 			p.event(pod, f.node, corev1.EventTypeNormal, "EvictedForMigration", "Evict", fmt.Sprintf("Node %s moves from pool %s to pool %s of fleet %s: %s",
 				f.node.Name, f.record.From, f.record.To, f.record.Fleet, f.record.Reason))
-		case apierrors.IsNotFound(err) || apierrors.IsConflict(err):
-			// It is gone, or no longer what it was when it was read.
+		case apierrors.IsNotFound(err): // it is gone
 		case final(err):
 			p.undo(ctx, f, fmt.Sprintf("pod %s/%s can't be evicted: %v", pod.Namespace, pod.Name, err))
 			return

@@ -241,6 +241,22 @@ func TestWhatTheAPIServerWouldRefuseIsNotBegun(t *testing.T) {
 	f(false)
 }
 
+func TestAMigrationReplacesWhatAnEarlierOneLeft(t *testing.T) {
+	w := newWorld(t)
+	w.node("n1", func(n *corev1.Node) {
+		n.Annotations[undoneKey] = `{"fleet":"web","from":"a","to":"b","at":"2026-03-02T05:00:00Z"}`
+		n.Annotations[migratedKey] = `{"fleet":"web","from":"b","to":"a","at":"2026-03-01T05:00:00Z"}`
+	})
+	for range 3 {
+		w.pass()
+	}
+	w.expect("n1", inB())
+	e, _, err := read[ended](w.nodes["n1"], migratedKey)
+	if _, old := w.nodes["n1"].Annotations[undoneKey]; old || err != nil || e.To != "b" {
+		t.Errorf("annotations %v", w.nodes["n1"].Annotations)
+	}
+}
+
 func TestADryRunChangesNothing(t *testing.T) {
 	w := newWorld(t)
 	before := shapeOf(w.node("n1"))

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
@@ -62,6 +64,42 @@ func TestAPodThatMustStayAppears(t *testing.T) {
 	w.expect("n1", before)
 	if len(w.evicted) > 0 || !w.heard("pod shop/z can't be evicted: it has no controller") {
 		t.Errorf("evicted %v, events %q", w.evicted, w.events)
+	}
+}
+
+func TestAPodThatIsLeavingAnywayKeepsNothing(t *testing.T) {
+	w := newWorld(t)
+	w.node("n1")
+	w.pass()
+	w.pod("z", "n1", bare, func(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{Time: w.at} })
+	w.pass()
+	if w.under("n1") != draining {
+		t.Errorf("phase %q, events %q", w.under("n1"), w.events)
+	}
+	w.leave()
+	w.pass()
+	w.pass()
+	w.expect("n1", inB())
+}
+
+func TestAnAPIServerThatSaysWhenIsAskedThen(t *testing.T) {
+	w := newWorld(t)
+	w.node("n1")
+	w.pod("web", "n1")
+	w.pass()
+	calls := 0
+	w.fail = func(_, resource string, _ bool) error {
+		if resource == "pods/eviction" {
+			calls++
+			return apierrors.NewTooManyRequests("later", 600)
+		}
+		return nil
+	}
+	for range 7 { // and no later than after a minute
+		w.pass()
+	}
+	if calls != 2 {
+		t.Errorf("asked %d times in 70 s, want 2", calls)
 	}
 }
 

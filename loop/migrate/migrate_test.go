@@ -229,6 +229,25 @@ func TestAWriteWhoseAnswerIsLost(t *testing.T) {
 	}
 }
 
+func TestAnotherLeaderGoesOn(t *testing.T) {
+	w := newWorld(t)
+	w.node("n1")
+	w.pass()
+	w.leading = false
+	w.pass() // it learns that it does not lead
+	first := w.m
+	w.restart()
+	w.leading = true
+	w.pass()
+	w.decide(0)
+	w.pass()
+	w.expect("n1", inB())
+	first.pass(t.Context(), w.at) // and leads again
+	if got := testutil.ToFloat64(first.metrics.total.WithLabelValues("web", "a", "b", undone)); got != 0 {
+		t.Errorf("a migration that another leader finished counts %v times as undone", got)
+	}
+}
+
 func TestOnlyTheLeaderActs(t *testing.T) {
 	w := newWorld(t)
 	w.node("n1")
@@ -257,7 +276,16 @@ func TestALeaderThatResignsWritesNoMore(t *testing.T) {
 		return nil
 	}
 	w.pass()
-	if w.under("n1") != "" || strings.Contains(w.log.String(), "WARN") {
+	w.leading, w.fail = true, nil
+	w.pod("web", "n1")
+	before := w.under("n1")
+	w.pass()
+	w.fail = func(_, resource string, _ bool) error {
+		w.leading = w.leading && resource != "pods" // it is lost within a drain
+		return nil
+	}
+	w.pass()
+	if before != "" || len(w.evicted) > 0 || strings.Contains(w.log.String(), "WARN") {
 		t.Errorf("a process that resigned acts or complains:\n%s", w.log.String())
 	}
 }

@@ -62,7 +62,7 @@ func (p *pass) act(ctx context.Context, f *fleet, d pool.Decision, move pool.Mov
 	}
 	wanted := move.Instances - p.flying(func(q pair) bool { return q == of }) - p.done(standing, of, d.At.Add(-lag))
 	for ; wanted > 0 && p.flying(ours) < f.concurrent(); wanted-- {
-		if p.used(standing, f.name) >= f.PerHour {
+		if p.used(standing, ours) >= f.PerHour {
 			return fmt.Sprintf("the budget of %d an hour is used up", f.PerHour)
 		}
 		if begun, reason := p.start(ctx, f, move, standing[move.From]); !begun {
@@ -100,12 +100,12 @@ func (p *pass) done(standing map[string][]corev1.Node, of pair, since time.Time)
 }
 
 // used returns how many migrations of a fleet count for the hour: those under way, and those that ended in it, however they ended. A node
-// rests for an hour at least, so that each of its annotations stands for all that ended in the hour. One that can't be read counts.
-func (p *pass) used(standing map[string][]corev1.Node, fleet string) int {
-	n := p.flying(func(q pair) bool { return q.fleet == fleet })
+// rests for an hour at least, so that its annotations stand for all that ended in the hour. One that can't be read counts.
+func (p *pass) used(standing map[string][]corev1.Node, ours func(pair) bool) int {
+	n := p.flying(ours)
 	for _, nodes := range standing {
 		for i := range nodes {
-			if p.flights[nodes[i].Name] == nil && p.recent(&nodes[i], fleet) {
+			if p.recent(&nodes[i]) {
 				n++
 			}
 		}
@@ -113,10 +113,10 @@ func (p *pass) used(standing map[string][]corev1.Node, fleet string) int {
 	return n
 }
 
-func (p *pass) recent(node *corev1.Node, fleet string) bool {
+func (p *pass) recent(node *corev1.Node) bool {
 	for _, key := range []string{migratedKey, undoneKey} {
 		e, ok, err := read[ended](node, key)
-		if err != nil || ok && e.Fleet == fleet && p.at.Sub(e.At) < time.Hour {
+		if err != nil || ok && p.at.Sub(e.At) < time.Hour {
 			return true
 		}
 	}

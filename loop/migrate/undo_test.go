@@ -6,6 +6,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/forethought-autoscaler/forethought/pool"
 )
@@ -95,6 +96,43 @@ func TestAPersonWhoUncordonsIsNotFought(t *testing.T) {
 	w.decision.Killed = true
 	w.pass()
 	w.expect("n1", inB()) // it is where it was to go, and whoever uncordoned it wants it to serve there
+}
+
+func TestANodeThatWouldGetTwoPoolsIsUndone(t *testing.T) {
+	w := newWorld(t)
+	other := Fleet{Drain: time.Minute, PerHour: 1, Pools: []Pool{
+		{Name: "x", Selector: "x", Labels: map[string]string{"x": "x"}}, {Name: "y", Selector: "y", Labels: map[string]string{"y": "y"}},
+	}}
+	must(t, w.m.SetFleets(map[string]Fleet{"web": w.fleet, "other": other}))
+	w.node("n1")
+	w.pass()
+	w.nodes["n1"].Labels["x"] = "x"
+	w.touch(w.nodes["n1"])
+	w.pass()
+	if n := w.nodes["n1"]; w.under("n1") != "" || n.Labels["pool"] != "a" || !w.heard("it would be selected by the pools [other/x web/b]") {
+		t.Errorf("labels %v, events %q", n.Labels, w.events)
+	}
+}
+
+func TestANodeThatCannotBeRelabelledInTimeIsUndone(t *testing.T) {
+	w := newWorld(t)
+	before := shapeOf(w.node("n1"))
+	w.pass()
+	refusals := 13 // until the deadline, and once more
+	w.fail = func(verb, _ string, _ bool) error {
+		if verb == "patch" && refusals > 0 {
+			refusals--
+			return apierrors.NewServiceUnavailable("soon")
+		}
+		return nil
+	}
+	for range 13 {
+		w.pass()
+	}
+	w.expect("n1", before)
+	if !w.heard("it is not relabelled in time: soon") {
+		t.Errorf("events %q", w.events)
+	}
 }
 
 func TestAPersonWhoRelabelsIsNotFought(t *testing.T) {

@@ -256,7 +256,7 @@ func TestTheLogIsToldOnce(t *testing.T) {
 		if n := strings.Count(text, `msg="exporters disagree"`); n != disagreements {
 			t.Errorf("%d disagreements, want %d:\n%s", n, disagreements, text)
 		}
-		if n := strings.Count(text, `msg="exported decisions are left out" reason=ahead fleets=1 first=web`); n != left {
+		if n := strings.Count(text, `msg="exported decisions are left out" fleets=1 first=web why="c: its decision is valid for 3900s`); n != left {
 			t.Errorf("%d left out, want %d:\n%s", n, left, text)
 		}
 	}
@@ -279,7 +279,8 @@ func TestRun(t *testing.T) {
 		if err := g.Alive(); err != nil {
 			t.Errorf("before Run: %v", err)
 		}
-		ctx, cancel := context.WithCancel(context.Background())
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
 		ended := make(chan error, 1)
 		go func() { ended <- g.Run(ctx) }()
 		synctest.Wait()
@@ -324,7 +325,8 @@ func TestAHangingStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore()
 		g := newReading(t, slow{s}, func(o *Options) { o.Fleets, o.Clock = []string{"web"}, clock{time.Now} })
-		ctx, cancel := context.WithCancel(context.Background())
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
 		ended := make(chan error, 1)
 		go func() { ended <- g.Run(ctx) }()
 		time.Sleep(validity/2 + time.Second)

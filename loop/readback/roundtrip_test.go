@@ -2,8 +2,8 @@ package readback
 
 import (
 	"errors"
-	"io"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"testing"
@@ -111,7 +111,7 @@ func TestReadBackIsShown(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(exporter.NewCollector(g.board, g.opts.Clock.Now))
 	srv, err := exporter.New(exporter.Options{
-		Board: g.board, Gatherer: registry, Now: g.opts.Clock.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Version: "0",
+		Board: g.board, Gatherer: registry, Now: g.opts.Clock.Now, Log: slog.New(slog.DiscardHandler), Version: "0",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +119,7 @@ func TestReadBackIsShown(t *testing.T) {
 	f := func(path string, code int) {
 		t.Helper()
 		w := httptest.NewRecorder()
-		srv.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		srv.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 		if w.Code != code {
 			t.Errorf("%s: %d: %s", path, w.Code, w.Body)
 		}

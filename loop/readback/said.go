@@ -33,11 +33,12 @@ func (s *said) tell(log *slog.Logger, seen sighting) {
 		if before[kind] {
 			continue
 		}
-		message := "exported decisions are left out"
+		found := log.With("fleets", t.fleets, "first", t.first, "why", t.why)
 		if kind == disagree {
-			message = "exporters disagree"
+			found.Warn("exporters disagree")
+		} else {
+			found.Warn("exported decisions are left out", "reason", kind)
 		}
-		log.Warn(message, "reason", kind, "fleets", t.fleets, "first", t.first, "why", t.why)
 	}
 }
 

@@ -106,7 +106,7 @@ func describe(r rbacv1.PolicyRule) string {
 // What each door needs. Whoever speaks to the API server heeds the kill switch, and who writes is elected.
 var (
 	heeds = []string{
-		"forethought: configmaps: get, list, watch",
+		"forethought: configmaps: list, watch",
 		"forethought: events.events.k8s.io: create, patch",
 	}
 	elected = append([]string{
@@ -123,7 +123,7 @@ var (
 			"default: events.events.k8s.io: create, patch",
 		}, heeds...),
 		"keda":       nil,
-		"nodes":      append([]string{"cluster: nodes, pods: get, list, watch"}, heeds...),
+		"nodes":      append([]string{"cluster: nodes, pods: list, watch"}, heeds...),
 		"killSwitch": heeds,
 		"actuators.scale": append([]string{
 			"cluster: deployments/scale.apps: get, patch", "cluster: horizontalpodautoscalers.autoscaling: list", tells,
@@ -131,7 +131,7 @@ var (
 		"actuators.capacityBuffer": append([]string{"cluster: capacitybuffers.autoscaling.x-k8s.io: get, patch", tells}, elected...),
 		"actuators.hpaFloor":       append([]string{"cluster: horizontalpodautoscalers.autoscaling: get, patch", tells}, elected...),
 		"migration": append([]string{
-			"cluster: nodes, pods: get, list, watch", "cluster: nodes: list, patch", "cluster: pods: list", "cluster: pods/eviction: create",
+			"cluster: nodes, pods: list, watch", "cluster: nodes: list, patch", "cluster: pods: list", "cluster: pods/eviction: create",
 			"cluster: poddisruptionbudgets.policy: list", tells,
 		}, elected...),
 	}

@@ -51,7 +51,9 @@ func render(t testing.TB, args ...string) (string, error) {
 	return helm(t, append([]string{"template", "forethought", chartFolder, "--namespace=forethought"}, args...)...)
 }
 
-func valuesFile(name string) string { return "--values=" + filepath.Join(chartData, name+".values.yaml") }
+func valuesFile(name string) string {
+	return "--values=" + filepath.Join(chartData, name+".values.yaml")
+}
 
 // chartCluster returns an API server with the namespaces of the chart and its examples, which take pods of the restricted profile only, and
 // with every kind that they use.
@@ -132,26 +134,33 @@ func TestChartLint(t *testing.T) {
 	}
 }
 
-// TestChartDoors has the API server check what the chart makes of every combination of doors.
-func TestChartDoors(t *testing.T) {
-	binary(t)
+// TestChart has a real API server check what the chart makes, and the manifests beside it.
+func TestChart(t *testing.T) {
+	program := binary(t)
 	c := chartCluster(t)
+	t.Run("Doors", func(t *testing.T) { testDoors(t, c) })
+	t.Run("Golden", func(t *testing.T) { testGolden(t, c, program) })
+	t.Run("Manifests", func(t *testing.T) { testManifests(t, c) })
+	t.Run("Install", func(t *testing.T) { testInstall(t, c) })
+}
+
+// testDoors has every combination of doors checked.
+func testDoors(t *testing.T, c *cluster.Cluster) {
 	begin := time.Now()
-	combinations := make(chan int)
+	const batch = 16 // what one kubectl is given: to start it takes longer than to check a chart
+	firsts := make(chan int)
 	var workers sync.WaitGroup
 	for range runtime.NumCPU() + 1 {
 		workers.Go(func() {
-			for n := range combinations {
-				if err := combination(t, c, n); err != nil {
-					t.Errorf("%s: %v", strings.Join(chosen(n), ", "), err)
-				}
+			for n := range firsts {
+				testCombinations(t, c, n, n+batch)
 			}
 		})
 	}
-	for n := range 1 << len(doors) {
-		combinations <- n
+	for n := 0; n < 1<<len(doors); n += batch {
+		firsts <- n
 	}
-	close(combinations)
+	close(firsts)
 	workers.Wait()
 	t.Logf("%d combinations of doors are accepted in %s", 1<<len(doors), time.Since(begin).Round(time.Second))
 }
@@ -167,25 +176,43 @@ func chosen(n int) []string {
 	return out
 }
 
-func combination(t *testing.T, c *cluster.Cluster, n int) error {
-	args := []string{valuesFile("config")}
-	for _, door := range chosen(n) {
-		args = append(args, "--set=doors."+door+".enabled=true")
+// testCombinations has the combinations from first up to end checked together, and each for itself where something is wrong.
+func testCombinations(t *testing.T, c *cluster.Cluster, first, end int) {
+	manifests := map[int]string{}
+	var all strings.Builder
+	for n := first; n < end; n++ {
+		args := []string{valuesFile("config")}
+		for _, door := range chosen(n) {
+			args = append(args, "--set=doors."+door+".enabled=true")
+		}
+		manifest, err := render(t, args...)
+		if err != nil {
+			t.Errorf("%s: %v", strings.Join(chosen(n), ", "), err)
+			continue
+		}
+		manifests[n] = manifest
+		all.WriteString(manifest)
 	}
-	manifest, err := render(t, args...)
-	if err != nil {
-		return err
+	if accepts(c, all.String()) == nil {
+		return
 	}
-	return accepts(c, manifest)
+	refused := false
+	for n, manifest := range manifests {
+		if err := accepts(c, manifest); err != nil {
+			refused = true
+			t.Errorf("%s: %v", strings.Join(chosen(n), ", "), err)
+		}
+	}
+	if !refused {
+		t.Errorf("combinations %d to %d are accepted alone and refused together", first, end-1)
+	}
 }
 
 // generated matches what Helm makes anew each time: keys and certificates.
 var generated = regexp.MustCompile(`((?:tls\.crt|tls\.key|ca\.crt|caBundle): )[A-Za-z0-9+/=]{300,}`)
 
-// TestChartGolden compares what representative values make, has the API server check it, and has the program check the configuration.
-func TestChartGolden(t *testing.T) {
-	program := binary(t)
-	c := chartCluster(t)
+// testGolden compares what representative values make, has it checked, and has the program check the configuration.
+func testGolden(t *testing.T, c *cluster.Cluster, program string) {
 	for _, name := range []string{"minimal", "everything", "split", "embedded"} {
 		manifest, err := render(t, valuesFile(name))
 		if err != nil {
@@ -212,7 +239,7 @@ func compareGolden(t *testing.T, file, have string) {
 		t.Fatal(err)
 	}
 	if have != string(want) {
-		t.Errorf("%s is not what the chart makes: run go test -run TestChartGolden -rewrite and look at the difference", file)
+		t.Errorf("%s is not what the chart makes: run go test -run TestChart/Golden -rewrite and look at the difference", file)
 	}
 }
 
@@ -246,10 +273,8 @@ func checkConfigs(t *testing.T, program, name, manifest string) {
 	}
 }
 
-// TestManifests has the API server check every example, as far as its own kinds and those of others say what is right.
-func TestManifests(t *testing.T) {
-	binary(t)
-	c := chartCluster(t)
+// testManifests has every example checked, by the definitions of the kinds as their owners publish them.
+func testManifests(t *testing.T, c *cluster.Cluster) {
 	files, err := filepath.Glob("../../deploy/manifests/*.yaml")
 	if err != nil || len(files) < 10 {
 		t.Fatalf("only %d manifests found: %v", len(files), err)

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"debug/elf"
 	"encoding/json"
 	"maps"
 	"os"
@@ -33,11 +34,12 @@ func TestChartRefuses(t *testing.T) {
 	f("at '/log/level'", "--set=log.level=verbose")
 	f("at '/image/digest'", "--set=image.digest=latest")
 	f("at '/networkPolicy/apiServer/cidrs/0'", "--set=networkPolicy.apiServer.cidrs={10.0.0.1}")
-	f("at '/configFiles'", "--set=configFiles.forethought\\.yml=x")
+	f("additional properties 'a/b' not allowed", "--set=configFiles.a/b=x")
 
 	// What depends on several values is refused by the templates.
 	f("image.repository is empty", "--set=image.repository=")
 	f("config.fleets is empty", "--set=config.fleets=null")
+	f("configFiles has forethought.yml", "--set=configFiles.forethought\\.yml=x")
 	f("give one of them", "--set=existingConfigMap=mine")
 	f("needs split.enabled: a shard knows its own fleets only", "--set=shards=2,doors.keda.enabled=true")
 	f("need replicas: 1 and shards: 1", "--set=persistence.enabled=true")
@@ -59,13 +61,13 @@ func TestChartRefuses(t *testing.T) {
 	f("in namespace web, which doors.actuators.namespaces lacks", actuate, "--set=doors.actuators.hpaFloor.enabled=true,doors.actuators.namespaces={batch}")
 }
 
-// schema is what is needed of a JSON schema here.
-type schema struct {
-	Properties map[string]schema `json:"properties"`
+// valuesSchema is what is needed of a JSON schema here.
+type valuesSchema struct {
+	Properties map[string]valuesSchema `json:"properties"`
 }
 
 // keys returns the paths of all values that are no sections.
-func (s schema) keys(prefix string) []string {
+func (s valuesSchema) keys(prefix string) []string {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
 		if p := s.Properties[name]; len(p.Properties) > 0 {
@@ -92,7 +94,7 @@ var valueRow = regexp.MustCompile("(?m)^\\| `([A-Za-z.]+)` \\|")
 
 // TestChartValuesAreDocumented: each key of the schema is in values.yaml and in docs/deploy.md, and no other.
 func TestChartValuesAreDocumented(t *testing.T) {
-	var s schema
+	var s valuesSchema
 	var values map[string]any
 	read := func(file string) []byte {
 		t.Helper()
@@ -132,5 +134,32 @@ func TestChartValuesAreDocumented(t *testing.T) {
 		if !isIn(values, key) {
 			t.Errorf("docs/deploy.md has %s, which is no value", key)
 		}
+	}
+}
+
+// TestContainerfile: the image has a binary that needs nothing, and the user that the chart runs it as.
+func TestContainerfile(t *testing.T) {
+	program, err := elf.Open(binary(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer program.Close()
+	for _, p := range program.Progs {
+		if p.Type == elf.PT_INTERP {
+			t.Error("the binary is linked dynamically")
+		}
+	}
+	text, err := os.ReadFile("../../deploy/Containerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, user, _ := strings.Cut(string(text), "\nUSER ")
+	user, _, _ = strings.Cut(user, ":")
+	manifest, err := render(t, valuesFile("minimal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if user == "" || !strings.Contains(manifest, "runAsUser: "+user+"\n") {
+		t.Errorf("the image runs as %q, the chart as another", user)
 	}
 }

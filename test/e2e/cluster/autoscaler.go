@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // Autoscaler emulates a node autoscaler for one group of nodes: nodes for pods that fit nowhere come after Boot, nodes without pods go
@@ -113,13 +114,12 @@ func (g *Group) turn(ctx context.Context, now time.Time) error {
 	if err := g.land(ctx, now); err != nil {
 		return err
 	}
-	// Objects as the API server's cache has them are enough: the next turn comes soon.
-	cached := metav1.ListOptions{ResourceVersion: "0"}
-	nodes, err := g.c.client.CoreV1().Nodes().List(ctx, cached)
+	// Both are read as they stand: a node that is made and not seen would be wanted again.
+	nodes, err := g.c.client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return err
 	}
-	pods, err := g.c.client.CoreV1().Pods("").List(ctx, cached)
+	pods, err := g.c.client.CoreV1().Pods("").List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return err
 	}
@@ -204,65 +204,6 @@ func (g *Group) unschedulable(pods []corev1.Pod) []corev1.Pod {
 	return found
 }
 
-func refused(pod corev1.Pod) bool {
-	return pod.Spec.NodeName == "" && slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
-		return c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable
-	})
-}
-
-func tolerated(pod corev1.Pod, taints []corev1.Taint) bool {
-	for _, taint := range taints {
-		matches := func(t corev1.Toleration) bool {
-			return (t.Key == taint.Key || t.Key == "") && (t.Effect == taint.Effect || t.Effect == "") &&
-				(t.Operator == corev1.TolerationOpExists || t.Value == taint.Value)
-		}
-		if taint.Effect != corev1.TaintEffectPreferNoSchedule && !slices.ContainsFunc(pod.Spec.Tolerations, matches) {
-			return false
-		}
-	}
-	return true
-}
-
-func priority(pod corev1.Pod) int32 {
-	if pod.Spec.Priority == nil {
-		return 0
-	}
-	return *pod.Spec.Priority
-}
-
-// request returns what the pod asks for, in thousandths of a CPU.
-func request(pod corev1.Pod) int64 {
-	var sum int64
-	for _, container := range pod.Spec.Containers {
-		sum += container.Resources.Requests.Cpu().MilliValue()
-	}
-	return sum
-}
-
-// free returns what the node has left, in thousandths of a CPU. Pods that are to come after an eviction count, those evicted do not.
-func free(node corev1.Node, pods []corev1.Pod) int64 {
-	if node.Spec.Unschedulable {
-		return 0
-	}
-	left := node.Status.Allocatable.Cpu().MilliValue()
-	for _, pod := range pods {
-		here := pod.Spec.NodeName == node.Name || pod.Spec.NodeName == "" && pod.Status.NominatedNodeName == node.Name
-		if here && pod.DeletionTimestamp == nil && !finished(pod) {
-			left -= request(pod)
-		}
-	}
-	return left
-}
-
-func finished(pod corev1.Pod) bool {
-	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
-}
-
-// keeps reports whether the pod keeps its node: it runs and is not a DaemonSet's.
-func keeps(pod corev1.Pod) bool {
-	return !finished(pod) && !slices.ContainsFunc(pod.OwnerReferences, func(o metav1.OwnerReference) bool { return o.Kind == "DaemonSet" })
-}
-
 // clear removes the nodes that have been idle for long enough.
 func (g *Group) clear(ctx context.Context, now time.Time, nodes []corev1.Node, pods []corev1.Pod) error {
 	busy := map[string]bool{}
@@ -290,12 +231,24 @@ func (g *Group) clear(ctx context.Context, now time.Time, nodes []corev1.Node, p
 	return errors.Join(errs...)
 }
 
-// remove deletes the node unless a pod has come to it in the meantime.
+// remove deletes the node unless a pod has come to it in the meantime. No pod comes while it looks.
 func (g *Group) remove(ctx context.Context, name string) error {
-	pods, err := g.c.client.CoreV1().Pods("").List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" + name})
-	if err != nil || slices.ContainsFunc(pods.Items, keeps) {
+	if err := g.cordon(ctx, name, true); err != nil {
 		return err
+	}
+	pods, err := g.c.client.CoreV1().Pods("").List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" + name})
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(pods.Items, keeps) {
+		return g.cordon(ctx, name, false)
 	}
 	g.say("removed", name)
 	return g.c.client.CoreV1().Nodes().Delete(ctx, name, metav1.DeleteOptions{})
+}
+
+func (g *Group) cordon(ctx context.Context, name string, cordoned bool) error {
+	patch := fmt.Appendf(nil, `{"spec": {"unschedulable": %v}}`, cordoned)
+	_, err := g.c.client.CoreV1().Nodes().Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{})
+	return err
 }

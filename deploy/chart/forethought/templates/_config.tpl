@@ -22,6 +22,9 @@
 {{- if and $v.existingConfigMap (or $v.config $v.configFiles) }}
 {{- fail "existingConfigMap stands in place of config and configFiles: give one of them" }}
 {{- end }}
+{{- range $name := list "forethought.yml" "adapter.yml" }}
+{{- if hasKey $v.configFiles $name }}{{ fail (printf "configFiles has %s, which config makes" $name) }}{{ end }}
+{{- end }}
 {{- if and (not $v.existingConfigMap) (not $v.config.fleets) }}
 {{- fail "config.fleets is empty: give one fleet at least, or existingConfigMap" }}
 {{- end }}

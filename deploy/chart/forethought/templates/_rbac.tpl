@@ -62,14 +62,14 @@ subjects:
 {{- define "forethought.rules.nodes" -}}
 - apiGroups: [""]
   resources: [nodes, pods]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 {{- end }}
 
 {{/* Whoever speaks to the cluster heeds its kill switch. */}}
 {{- define "forethought.rules.killSwitch" -}}
 - apiGroups: [""]
   resources: [configmaps]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 {{ include "forethought.events" . }}
 {{- end }}
 
