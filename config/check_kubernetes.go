@@ -48,7 +48,7 @@ func (k *checker) nodes(n *Nodes, key string, seen map[string]int) {
 func (k *checker) actuate(list []Actuate, key string, seen map[string]int) {
 	for i, a := range list {
 		at := fmt.Sprintf("%s[%d]", key, i)
-		k.filled(at+".namespace", a.Namespace)
+		k.ensure(a.Namespace != "" || a.Kind == "scale", []string{at + ".namespace", at + ".kind"}, "is missing; allowed: the namespace of the object")
 		k.filled(at+".name", a.Name)
 		k.ensure(a.ReplicasPerInstance > 0, []string{at + ".replicas_per_instance"}, "%v scales nothing; allowed: more than 0", a.ReplicasPerInstance)
 		if a.Kind == "scale" {
@@ -73,6 +73,8 @@ func (k *checker) movable(f *Fleet, key string) {
 	}
 	act := key + ".policy.migration.act"
 	k.ensure(f.Policy.Migration.Enabled, []string{act}, "no moves are planned; allowed: with enabled: true")
+	drain := key + ".policy.migration.drain"
+	k.ensure(f.Policy.Migration.Drain > 0, []string{drain, act}, "0s is no time to drain a node in; allowed: more than 0s with act: true")
 	for i, p := range f.Pools {
 		at := fmt.Sprintf("%s.pools[%d]", key, i)
 		k.ensure(p.Nodes != nil && len(p.Nodes.Labels) > 0, []string{act, at + ".nodes"},

@@ -38,6 +38,7 @@ func TestNodesAndActuatorErrors(t *testing.T) {
 	f("actuate: [{kind: scale, namespace: n, name: x}]", "actuate[0]: what is scaled is not known; allowed: with api_version and resource")
 	f("actuate: [{kind: hpa_floor, namespace: n, name: x, resource: Y}]",
 		"actuate[0].api_version: it follows from the kind hpa_floor; allowed: api_version and resource with the kind scale only")
+	f("actuate: [{kind: hpa_floor, name: x}]", "actuate[0].namespace: is missing; allowed: the namespace of the object")
 	f("actuate: [{kind: hpa_floor, namespace: n, name: ''}]", "actuate[0].name: is empty; allowed: a string with content")
 	f("actuate: [{kind: hpa_floor, namespace: n, name: x, replicas_per_instance: 0}]",
 		"actuate[0].replicas_per_instance: 0 scales nothing; allowed: more than 0")
@@ -52,6 +53,9 @@ func TestMovesAreMadeOnlyBetweenKnownNodes(t *testing.T) {
 	)
 	wantErrors(t, minimal+"  policy: {migration: {enabled: true, act: true}}\n",
 		"f.yml:11: fleets[0].policy.migration.act: the pool a does not say what its nodes look like; allowed: with nodes.selector and nodes.labels for each pool")
+	wantErrors(t, minimal+"    nodes: {selector: a=b, labels: {a: b}}\n  policy: {migration: {enabled: true, act: true, drain: 0s}}\n",
+		"f.yml:12: fleets[0].policy.migration.drain: 0s is no time to drain a node in; allowed: more than 0s with act: true")
+	mustParse(t, minimal+"    actuate: [{kind: scale, api_version: karpenter.sh/v1, resource: NodePool, name: spot}]\n")
 	c := mustParse(t, minimal+"    nodes: {selector: x.dev/a=b, labels: {x.dev/a: b}}\n  policy: {migration: {enabled: true, act: true}}\n")
 	if got := c.Fleets[0].Pools[0].Nodes.Labels["x.dev/a"]; got != "b" {
 		t.Errorf("labels %v", c.Fleets[0].Pools[0].Nodes.Labels)

@@ -185,8 +185,8 @@ type Cost struct {
 	Shortage float64 `yaml:"shortage" required:"true"`
 }
 
-// Migration says when a move of instances between pools is worth proposing. A move is a proposal; it changes no number that autoscalers are
-// told. It stands while it is worth it, and counts as made when it stands no more. Only instances that are
+// Migration says when a move of instances between pools is worth proposing. A move is a proposal, which act lets this program make; it changes
+// no number that autoscalers are told. It stands while it is worth it, and counts as made when it stands no more. Only instances that are
 // known to be warm are moved, so the pools need warm_instances and warming_instances, and equal shapes or types.
 type Migration struct {
 	// Enabled lets the plan propose moves.

@@ -60,8 +60,8 @@ type Actuate struct {
 	APIVersion string `yaml:"api_version,omitempty"`
 	// Resource is the kind of the object, such as Deployment; for kind scale only, where it is required.
 	Resource string `yaml:"resource,omitempty"`
-	// Namespace is that of the object.
-	Namespace string `yaml:"namespace" required:"true"`
+	// Namespace is that of the object; none with the kind scale for one that has none, such as Karpenter's NodePool.
+	Namespace string `yaml:"namespace,omitempty"`
 	// Name is that of the object.
 	Name string `yaml:"name" required:"true"`
 	// Value is instances for the pool's instances, and spare for those beyond what the present demand needs.

@@ -250,7 +250,9 @@ func (a *app) openDoors(_ context.Context, c *config.Config) error {
 	if a.admin {
 		o.Kill = a.kill
 	}
-	a.registry.MustRegister(exporter.NewCollector(a.board, a.clock.Now))
+	if c.Source != readsBack { // what is read back is exported already, and would be read back again
+		a.registry.MustRegister(exporter.NewCollector(a.board, a.clock.Now))
+	}
 	a.pages, err = exporter.New(o)
 	return err
 }

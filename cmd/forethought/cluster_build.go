@@ -47,7 +47,7 @@ func migrationsOf(c *config.Config) map[string]migrate.Fleet {
 		if !m.Act {
 			continue
 		}
-		fleet := migrate.Fleet{Drain: time.Duration(m.Drain), PerHour: m.Budget, Concurrent: 1}
+		fleet := migrate.Fleet{Drain: time.Duration(m.Drain), PerHour: m.Budget, Concurrent: 1, Cooldown: time.Duration(m.CoolDown)}
 		for _, p := range f.Pools {
 			nodes := migrate.Pool{Name: p.Name, Selector: p.Nodes.Selector, Labels: p.Nodes.Labels}
 			for _, t := range p.Nodes.Taints {

@@ -18,8 +18,8 @@ func because(s pool.Snapshot, t Target, wanted int64, o *object) string {
 	if n, known := d.Reactive.Instances(t.Pool); known {
 		parts = append(parts, fmt.Sprintf("reactive need %d", n))
 	}
-	for _, g := range d.Guards {
-		if (g.Pool == t.Pool || g.Pool == "") && g.Name != pool.GuardKillSwitch {
+	for _, g := range d.Guards { // of the plan, which does not count with the kill switch on
+		if !d.Killed && (g.Pool == t.Pool || g.Pool == "") {
 			parts = append(parts, guardText(g))
 		}
 	}

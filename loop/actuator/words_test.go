@@ -29,7 +29,10 @@ func TestBecause(t *testing.T) {
 	f("the kill switch is on, so that only the present demand of 310 cores counts; reactive need 20",
 		func(s *pool.Snapshot, _ *pool.Sizing, _ *Target) {
 			s.Decision.Killed = true
-			s.Decision.Guards = []pool.Guard{{Name: pool.GuardKillSwitch, From: 30, To: 24, Reason: "the kill switch is on"}}
+			s.Decision.Guards = []pool.Guard{
+				{Name: pool.GuardKillSwitch, From: 30, To: 24, Reason: "the kill switch is on"},
+				{Name: pool.GuardStepDown, Pool: "spot", From: 19, To: 25, Reason: "at most 5 fewer in one turn"},
+			}
 		})
 	f("demand 310 cores is expected to peak at 402 within 8m with probability 0.99; reactive need 20; "+
 		"guard step_up from 40 to 26: at most 14 more in a turn; guard skill: the naive forecast is planned with",

@@ -21,7 +21,7 @@ func realPod(i int) *corev1.Pod {
 	p.UID = types.UID(fmt.Sprintf("6f1c7a52-3f8e-4d0b-9b0e-%012d", i))
 	p.Labels = map[string]string{"app": "web", "pod-template-hash": "7d9c6b5f4", "team": "frontend"}
 	p.Annotations = map[string]string{"kubectl.kubernetes.io/default-container": "web", "note": strings.Repeat("x", 500)}
-	p.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubelet", FieldsV1: &metav1.FieldsV1{Raw: make([]byte, 2000)}}}
+	p.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubelet", FieldsV1: metav1.NewFieldsV1(strings.Repeat("x", 2000))}}
 	p.Spec.Containers = []corev1.Container{{
 		Name: "web", Image: "registry.example.com/web:v1", Env: make([]corev1.EnvVar, 20),
 		Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{"cpu": resource.MustParse("2"), "memory": resource.MustParse("4Gi")}},

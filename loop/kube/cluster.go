@@ -251,6 +251,7 @@ func (c *cluster) count(at time.Time) {
 			pods = o.pods
 		}
 		switch n.phase(pods, at) {
+		case absent:
 		case warming:
 			n.pool.tally.warming++
 		case warm:

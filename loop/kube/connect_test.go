@@ -78,22 +78,21 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.agents[r.UserAgent()] = true
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Warning", `299 - "this version will end"`)
-	switch {
-	case r.Method == http.MethodPost:
-		body, _ := io.ReadAll(r.Body)
-		decoded, _, err := scheme.Codecs.UniversalDeserializer().Decode(body, nil, nil)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		answer, _ := json.Marshal(decoded)
-		a.events = append(a.events, r.URL.Path+" "+string(answer))
-		w.WriteHeader(http.StatusCreated)
-		_, _ = w.Write(answer)
-		a.posted <- struct{}{}
-	default:
-		fmt.Fprintf(w, `{"kind":"NodeList","apiVersion":"v1","metadata":{},"items":[{"metadata":{"name":"n"}}]}`)
+	if r.Method != http.MethodPost {
+		fmt.Fprint(w, `{"kind":"NodeList","apiVersion":"v1","metadata":{},"items":[{"metadata":{"name":"n"}}]}`)
+		return
 	}
+	body, _ := io.ReadAll(r.Body)
+	decoded, _, err := scheme.Codecs.UniversalDeserializer().Decode(body, nil, nil)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	answer, _ := json.Marshal(decoded)
+	a.events = append(a.events, r.URL.Path+" "+string(answer))
+	w.WriteHeader(http.StatusCreated)
+	_, _ = w.Write(answer)
+	a.posted <- struct{}{}
 }
 
 func TestConnection(t *testing.T) {

@@ -18,7 +18,11 @@ func TestHealth(t *testing.T) {
 	f := func(wantMinutes int, steps ...func(*health)) {
 		t.Helper()
 		synctest.Test(t, func(t *testing.T) {
-			h := &health{resource: "pods", log: slog.New(slog.DiscardHandler), errors: prometheus.NewCounter(prometheus.CounterOpts{Name: "e"})}
+			m, err := newMetrics(prometheus.NewRegistry())
+			if err != nil {
+				t.Fatal(err)
+			}
+			h := m.health("pods", slog.New(slog.DiscardHandler))
 			for _, step := range steps {
 				step(h)
 				time.Sleep(time.Minute)

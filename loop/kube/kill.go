@@ -93,31 +93,43 @@ func (k *kills) set(m *corev1.ConfigMap, value string) {
 	isFound := !k.isSynced
 	k.mu.Unlock()
 	if off {
-		k.tell(m, old, "Resume", "kill switch is let go of by label", isFound)
+		k.released(m, old, isFound)
 	}
 	if on {
-		k.tell(m, value, "Kill", "kill switch is set by label", isFound)
+		k.killed(m, value, isFound)
 	}
 	if on || off {
 		k.changed()
 	}
 }
 
-func (k *kills) tell(m *corev1.ConfigMap, value, action, message string, isFound bool) {
-	k.log.Warn(message, "fleet", value, "namespace", m.Namespace, "configmap", m.Name)
-	if isFound {
-		return // it was set before this process began, which is no news to the cluster
+// killed tells that a ConfigMap sets the switch of a value. What was found when this process began is no news to the cluster.
+func (k *kills) killed(m *corev1.ConfigMap, value string, isFound bool) {
+	k.log.Warn("kill switch is set by label", "fleet", value, "namespace", m.Namespace, "configmap", m.Name)
+	if !isFound {
+		k.events.Eventf(reference(m), nil, corev1.EventTypeWarning, "KillSwitchSet", "Kill",
+			"Label %s: %s is held on what the present demand needs.", KillLabel, whom(value))
 	}
-	about := &corev1.ObjectReference{Kind: "ConfigMap", APIVersion: "v1", Namespace: m.Namespace, Name: m.Name, UID: m.UID}
-	what := "fleet " + value
+}
+
+// released tells that no ConfigMap sets the switch of a value any more.
+func (k *kills) released(m *corev1.ConfigMap, value string, isFound bool) {
+	k.log.Warn("kill switch is let go of by label", "fleet", value, "namespace", m.Namespace, "configmap", m.Name)
+	if !isFound {
+		k.events.Eventf(reference(m), nil, corev1.EventTypeNormal, "KillSwitchReleased", "Resume",
+			"Label %s is gone: it no longer holds %s on what the present demand needs.", KillLabel, whom(value))
+	}
+}
+
+// reference names a ConfigMap, which may be gone.
+func reference(m *corev1.ConfigMap) *corev1.ObjectReference {
+	return &corev1.ObjectReference{Kind: "ConfigMap", APIVersion: "v1", Namespace: m.Namespace, Name: m.Name, UID: m.UID}
+}
+
+// whom says which fleets a value means.
+func whom(value string) string {
 	if value == killAll {
-		what = "every fleet"
+		return "every fleet"
 	}
-	if action == "Kill" {
-		k.events.Eventf(about, nil, corev1.EventTypeWarning, "KillSwitchSet", action,
-			"Label %s: %s is held on what the present demand needs.", KillLabel, what)
-		return
-	}
-	k.events.Eventf(about, nil, corev1.EventTypeNormal, "KillSwitchReleased", action,
-		"Label %s is gone: it no longer holds %s on what the present demand needs.", KillLabel, what)
+	return "fleet " + value
 }
