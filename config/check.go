@@ -71,6 +71,8 @@ func (k *checker) config() {
 	k.ensure(len(k.c.Fleets) > 0 || k.c.Source == readBack, []string{"fleets", "source"}, "there is none; allowed: at least one fleet")
 	k.ensure(k.c.Source != readBack || k.c.Embedded == nil, []string{"source", "embedded"},
 		"no other process exports into the embedded Prometheus; allowed: source: prometheus with the key prometheus")
+	k.ensure(k.c.Match == "" || k.c.Source == readBack, []string{"match", "source"}, "nothing is read back; allowed: with source: prometheus")
+	k.expr("match", matched(k.c.Match))
 	k.externalMetrics(&k.c.ExternalMetrics, "external_metrics")
 	k.objects = map[string]int{}
 	k.selectors = map[string]int{}
@@ -80,6 +82,14 @@ func (k *checker) config() {
 		k.name(key+".name", k.c.Fleets[i].Name, names)
 		k.fleet(&k.c.Fleets[i], key)
 	}
+}
+
+// matched returns the selector that matchers belong to, empty for none.
+func matched(matchers string) Expr {
+	if matchers == "" {
+		return ""
+	}
+	return Expr("up{" + matchers + "}")
 }
 
 func (k *checker) source() {

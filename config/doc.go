@@ -25,6 +25,8 @@ var (
 	example string
 	//go:embed example_embedded.yml
 	exampleEmbedded string
+	//go:embed example_readback.yml
+	exampleReadback string
 	//go:embed example_prices.csv
 	examplePrices string
 )
@@ -44,7 +46,8 @@ func WriteDoc(w io.Writer) error {
 	d.printf("\n## Examples\n\n")
 	d.printf("With a Prometheus that runs already, every key at its default or at a typical value:\n\n```yaml\n%s```\n\n", example)
 	d.printf("Its file of prices, `example_prices.csv`:\n\n```csv\n%s```\n\n", examplePrices)
-	d.printf("With the Prometheus inside, and as little else as there can be:\n\n```yaml\n%s```\n", exampleEmbedded)
+	d.printf("With the Prometheus inside, and as little else as there can be:\n\n```yaml\n%s```\n\n", exampleEmbedded)
+	d.printf("For a process that serves what others decide:\n\n```yaml\n%s```\n", exampleReadback)
 	_, err = io.WriteString(w, d.text.String())
 	return err
 }

@@ -43,6 +43,7 @@ func TestDocExamplesAreAccepted(t *testing.T) {
 	}
 	f(example)
 	f(exampleEmbedded)
+	f(exampleReadback)
 }
 
 func testUnitsOnly() Checks { return Checks{Unit: testChecks.Unit, Expr: testChecks.Expr} }
@@ -50,7 +51,7 @@ func testUnitsOnly() Checks { return Checks{Unit: testChecks.Unit, Expr: testChe
 // The full examples hold every key, and each key has a comment.
 func TestDocNamesEveryKey(t *testing.T) {
 	shown := map[string]bool{}
-	for _, text := range []string{example, exampleEmbedded} {
+	for _, text := range []string{example, exampleEmbedded, exampleReadback} {
 		var n yaml.Node
 		if err := yaml.Unmarshal([]byte(text), &n); err != nil {
 			t.Fatal(err)

@@ -13,7 +13,7 @@ func TestSyntaxErrors(t *testing.T) {
 		t.Helper()
 		wantErrors(t, text, want...)
 	}
-	keys := "prometheus, embedded, source, storage, interval, history, horizons, probabilities, price_file, validity, external_metrics, fleets"
+	keys := "prometheus, embedded, source, match, storage, interval, history, horizons, probabilities, price_file, validity, external_metrics, fleets"
 	f("", "f.yml:1: the file is empty; allowed: a YAML mapping with the keys "+keys)
 	f("# nothing\n", "f.yml:1: the file is empty; allowed: a YAML mapping with the keys "+keys)
 	f("---\n~\n", "f.yml:1: the file is empty; allowed: a YAML mapping with the keys "+keys)
@@ -346,7 +346,7 @@ fleets:
   - {name: x, class: fixed, capacity: lots, min: 5, max: 1}
 `,
 		"f.yml:1: prometheus.url: does not begin with http:// or https://; allowed: such as http://prometheus:9090",
-		"f.yml:2: intervall: unknown key; allowed: prometheus, embedded, source, storage, interval, history, horizons, probabilities, price_file, validity, external_metrics, fleets; did you mean interval?",
+		"f.yml:2: intervall: unknown key; allowed: prometheus, embedded, source, match, storage, interval, history, horizons, probabilities, price_file, validity, external_metrics, fleets; did you mean interval?",
 		`f.yml:3: interval: "soon" is not allowed; allowed: a duration such as 30s, 5m or 28d`,
 		`f.yml:6: fleets[0].name: "a b" cannot be a name; allowed: at most 63 of a-z, A-Z, 0-9, '-', '_' and '.', the first and the last a letter or a digit`,
 		`f.yml:7: fleets[0].demand.step: "never" is not allowed; allowed: a duration such as 30s, 5m or 28d`,

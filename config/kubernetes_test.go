@@ -73,6 +73,10 @@ func TestTheSelectorIsCheckedByItsOwner(t *testing.T) {
 
 func TestReadBackNeedsNoFleets(t *testing.T) {
 	mustParse(t, "prometheus: {}\nsource: prometheus\n")
+	mustParse(t, "prometheus: {}\nsource: prometheus\nmatch: cluster=\"eu\"\n")
+	wantErrors(t, "prometheus: {}\nsource: prometheus\nmatch: sum(\n",
+		"f.yml:3: match: 1:4: parse error: unclosed left parenthesis; allowed: PromQL, or with prometheus.query_check: false a dialect of it")
+	wantErrors(t, minimal+"match: a=\"b\"\n", "f.yml:11: match: nothing is read back; allowed: with source: prometheus")
 	wantErrors(t, "embedded: {}\nsource: prometheus\n",
 		"f.yml:2: source: no other process exports into the embedded Prometheus; allowed: source: prometheus with the key prometheus")
 	wantErrors(t, "prometheus: {}\nsource: elsewhere\n", `f.yml:2: source: unknown source "elsewhere"; allowed: history, prometheus`)

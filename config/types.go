@@ -22,6 +22,9 @@ type Config struct {
 	// serve them at its own doors. Then fleets are those to serve, all that are found where there are none, and of a fleet only name,
 	// pools[].actuate and pools[].nodes matter.
 	Source string `yaml:"source" oneof:"history,prometheus"`
+	// Match restricts what is read back to series with further labels, such as cluster="eu", where one Prometheus API holds several
+	// installations. It is for source: prometheus.
+	Match string `yaml:"match,omitempty"`
 	// Storage says where small state is kept.
 	Storage Storage `yaml:"storage"`
 	// Interval is the time between two turns, 1s to 1h. Each turn reads the demand, forecasts it and decides.

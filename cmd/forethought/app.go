@@ -26,6 +26,7 @@ import (
 	"github.com/forethought-autoscaler/forethought/exporter"
 	"github.com/forethought-autoscaler/forethought/loop"
 	"github.com/forethought-autoscaler/forethought/loop/modelfiles"
+	"github.com/forethought-autoscaler/forethought/loop/readback"
 	"github.com/forethought-autoscaler/forethought/series/embedded"
 	"github.com/forethought-autoscaler/forethought/series/prom"
 )
@@ -297,6 +298,9 @@ func (a *app) source(c *config.Config) (*prom.Source, error) {
 		o.URL, o.HTTP, o.Timeout = c.Prometheus.URL, c.Prometheus.HTTPConfig, time.Duration(c.Prometheus.Timeout)
 		o.MaxPoints, o.Concurrency = c.Prometheus.MaxPoints, c.Prometheus.Concurrency
 		o.Now, o.MaxClockOffset = a.clock.Now, time.Duration(c.Prometheus.MaxClockOffset)
+		if c.Source == readsBack {
+			o.MaxSeries, o.MaxBytes = readback.MaxSeries, readback.MaxBytes
+		}
 	}
 	return prom.New(o)
 }

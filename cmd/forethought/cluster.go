@@ -122,8 +122,12 @@ func (k *cluster) need(c *config.Config) {
 	}
 }
 
-// refuseOutside refuses a configuration that means a cluster where there is none.
+// refuseOutside refuses a configuration that does not go with the flags: one that means a cluster where there is none, or shards of what is
+// read back.
 func (a *app) refuseOutside(c *config.Config) error {
+	if a.shard.of > 1 && c.Source == readsBack {
+		return errors.New("--shard is for processes that make decisions; with source: prometheus name the fleets to serve in the configuration")
+	}
 	if a.options.kubernetes.enable || a.options.kubernetes.kubeconfig != "" {
 		return nil
 	}

@@ -31,7 +31,7 @@ func (reader) Recheck(context.Context) error { return nil }
 func (a *app) buildReader(c *config.Config, source *prom.Source) (*turner, error) {
 	r, err := readback.New(readback.Options{
 		Source: source, Board: a.board, Fleets: fleetNames(c), Interval: time.Duration(c.Interval), Validity: time.Duration(c.Validity),
-		Clock: a.clock, Log: a.log, Registerer: a.registry,
+		Match: c.Match, Clock: a.clock, Log: a.log, Registerer: a.registry,
 	})
 	if err != nil {
 		return nil, err

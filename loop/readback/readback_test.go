@@ -286,8 +286,8 @@ func TestRun(t *testing.T) {
 		synctest.Wait()
 		f := func(reads int) {
 			t.Helper()
-			if len(s.asked) != reads {
-				t.Errorf("%d reads, want %d", len(s.asked), reads)
+			if n := len(s.queries()); n != reads {
+				t.Errorf("%d reads, want %d", n, reads)
 			}
 			if err := g.Alive(); err != nil {
 				t.Error(err)
@@ -315,7 +315,9 @@ func TestRun(t *testing.T) {
 type slow struct{ *store }
 
 func (s slow) Range(ctx context.Context, q series.Query) ([]series.Series, error) {
+	s.mu.Lock()
 	s.asked = append(s.asked, q)
+	s.mu.Unlock()
 	<-ctx.Done()
 	return nil, ctx.Err()
 }
@@ -332,8 +334,8 @@ func TestAHangingStore(t *testing.T) {
 		time.Sleep(validity/2 + time.Second)
 		g.wantReason("web", pool.Failed, "context deadline exceeded")
 		time.Sleep(validity/2 + 15*time.Second)
-		if len(s.asked) != 2 {
-			t.Errorf("asked %d times", len(s.asked))
+		if n := len(s.queries()); n != 2 {
+			t.Errorf("asked %d times", n)
 		}
 		if err := g.Alive(); err != nil {
 			t.Error(err)

@@ -105,6 +105,13 @@ func (s *store) fail(err error) {
 	s.err = err
 }
 
+// queries returns what the store was asked.
+func (s *store) queries() []series.Query {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.asked)
+}
+
 func (s *store) Range(ctx context.Context, q series.Query) ([]series.Series, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -165,6 +165,7 @@ func (s *shards) exporterConfig() string {
 // phase runs one part and says how long what happened took, and what the adapters answered meanwhile.
 func (s *shards) phase(name string, run func() string) {
 	s.t.Helper()
+	s.watch.begin()
 	began := time.Now()
 	happened := run()
 	s.t.Logf("%s (%s): %s; %s", name, time.Since(began).Round(100*time.Millisecond), happened, s.watch.seen())
@@ -324,7 +325,6 @@ func (s *shards) answersAreExported() string {
 			return nil
 		})
 	}
-	s.watch.begin() // from here on there is an answer to every question
 	return happened
 }
 
@@ -364,9 +364,7 @@ func (s *shards) exportersComeBack() string {
 			s.t.Fatal(err)
 		}
 	}
-	happened := s.await()
-	s.watch.begin()
-	return happened
+	return s.await()
 }
 
 func (s *shards) adapterRestarts() string {
@@ -390,7 +388,6 @@ func (s *shards) storeDies() string {
 	for i := range shardsFleets {
 		all = append(all, shardsFleet(i))
 	}
-	s.watch.begin()
 	s.prometheus.Kill()
 	killed := time.Now()
 	cluster.WaitFor(s.t, "no fleet has a decision", 3*shardsValidity, func() error { return s.without(all) })
