@@ -74,6 +74,9 @@ func (k *checker) config() {
 	k.ensure(k.c.Match == "" || k.c.Source == readBack, []string{"match", "source"}, "nothing is read back; allowed: with source: prometheus")
 	k.expr("match", matched(k.c.Match))
 	k.externalMetrics(&k.c.ExternalMetrics, "external_metrics")
+	if k.c.Source == readBack {
+		k.readOnly()
+	}
 	k.objects = map[string]int{}
 	k.selectors = map[string]int{}
 	names := map[string]int{}

@@ -66,6 +66,22 @@ func (k *checker) actuate(list []Actuate, key string, seen map[string]int) {
 	}
 }
 
+// readOnly refuses what only a process that makes decisions does: two that write the same object from decisions of different age would
+// pull it to and fro.
+func (k *checker) readOnly() {
+	for i, f := range k.c.Fleets {
+		key := fmt.Sprintf("fleets[%d]", i)
+		const rule = "belongs to the processes that make the decisions; allowed: without it where source is prometheus"
+		k.ensure(!f.Policy.Migration.Act, []string{key + ".policy.migration.act", "source"}, "moving nodes %s", rule)
+		k.ensure(!f.Policy.Kill, []string{key + ".policy.kill", "source"}, "the kill switch %s", rule)
+		for j, p := range f.Pools {
+			pool := fmt.Sprintf("%s.pools[%d]", key, j)
+			k.ensure(p.Nodes == nil, []string{pool + ".nodes", "source"}, "counting nodes %s", rule)
+			k.ensure(len(p.Actuate) == 0, []string{pool + ".actuate", "source"}, "writing objects %s", rule)
+		}
+	}
+}
+
 // movable refuses migrations that are to be made without knowing the nodes.
 func (k *checker) movable(f *Fleet, key string) {
 	if !f.Policy.Migration.Act {

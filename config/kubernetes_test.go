@@ -73,6 +73,9 @@ func TestTheSelectorIsCheckedByItsOwner(t *testing.T) {
 
 func TestReadBackNeedsNoFleets(t *testing.T) {
 	mustParse(t, "prometheus: {}\nsource: prometheus\n")
+	wantErrors(t, minimal+"    actuate: [{kind: scale, api_version: karpenter.sh/v1, resource: NodePool, name: spot}]\nsource: prometheus\n",
+		"f.yml:11: fleets[0].pools[0].actuate: writing objects belongs to the processes that make the decisions; allowed: without it where source is prometheus")
+	mustParse(t, minimal+"source: prometheus\n")
 	mustParse(t, "prometheus: {}\nsource: prometheus\nmatch: cluster=\"eu\"\n")
 	wantErrors(t, "prometheus: {}\nsource: prometheus\nmatch: sum(\n",
 		"f.yml:3: match: 1:4: parse error: unclosed left parenthesis; allowed: PromQL, or with prometheus.query_check: false a dialect of it")

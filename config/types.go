@@ -19,8 +19,7 @@ type Config struct {
 	// Embedded starts a Prometheus in this process, for those who have none.
 	Embedded *Embedded `yaml:"embedded,omitempty"`
 	// Source is history where this process makes the decisions, and prometheus where it reads back those that other processes exported, to
-	// serve them at its own doors. Then fleets are those to serve, all that are found where there are none, and of a fleet only name,
-	// pools[].actuate and pools[].nodes matter.
+	// serve them at its own doors. Then fleets are those to serve, all that are found where there are none, of which only the name matters.
 	Source string `yaml:"source" oneof:"history,prometheus"`
 	// Match restricts what is read back to series with further labels, such as cluster="eu", where one Prometheus API holds several
 	// installations. It is for source: prometheus.

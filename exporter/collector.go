@@ -19,7 +19,8 @@ func NewCollector(board pool.Board, now func() time.Time) prometheus.Collector {
 	return &collector{
 		board: board, now: now,
 
-		demand: gauge("demand", "Latest observation of the fleet's demand, in its unit.", "unit"),
+		demand:  gauge("demand", "Latest observation of the fleet's demand, in its unit.", "unit"),
+		pending: gauge("demand_pending", "Work that waits beside the demand, as the latest decision counts it.", "unit"),
 		forecast: gauge("demand_forecast",
 			"Demand one horizon ahead that is not exceeded with this probability.", "unit", "horizon", "probability"),
 		peak: gauge("demand_forecast_peak",
@@ -56,7 +57,7 @@ func NewCollector(board pool.Board, now func() time.Time) prometheus.Collector {
 		validUntil: gauge("decision_valid_until_timestamp_seconds", "Time after which the fleet's latest decision is not used."),
 		checksum: gauge("decision_checksum",
 			"Checksum of the decision: how long it is valid, mode, kill switch, instances planned and reactive. Who reads these back can tell that they belong together."),
-		cost:       gauge("plan_hourly_cost", "What the plan costs at the hourly prices of the pools, where they have any."),
+		cost: gauge("plan_hourly_cost", "What the plan costs at the hourly prices of the pools, where they have any."),
 		onDemand: gauge("plan_on_demand_hourly_cost",
 			"What as much capacity costs without commitments and interruptible instances; subtract forethought_plan_hourly_cost for the saving."),
 		moves: gauge("plan_moves", "Instances that the plan proposes to move from one pool into another.", "from", "to"),
@@ -85,6 +86,7 @@ type collector struct {
 	leadTime, validUntil, cost, unmet     *prometheus.Desc
 	price, warm, types                    *prometheus.Desc
 	onDemand, moves, probability, score   *prometheus.Desc
+	pending                               *prometheus.Desc
 	workload, state, mode, kill, spare    *prometheus.Desc
 	checksum, asked                       *prometheus.Desc
 }
@@ -92,7 +94,7 @@ type collector struct {
 // Describe sends the description of every metric.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		c.demand, c.forecast, c.peak, c.forNow, c.skill, c.coverage, c.method, c.origin, c.instances, c.desired, c.planned, c.reactive,
+		c.demand, c.pending, c.forecast, c.peak, c.forNow, c.skill, c.coverage, c.method, c.origin, c.instances, c.desired, c.planned, c.reactive,
 		c.leadTime, c.price, c.warm, c.types, c.validUntil, c.cost, c.onDemand, c.moves, c.probability, c.score, c.unmet, c.workload, c.state, c.mode,
 		c.kill, c.spare, c.checksum, c.asked,
 	} {
@@ -183,6 +185,7 @@ func (c *collector) selection(o sink, s pool.Snapshot) {
 func (c *collector) decision(o sink, s pool.Snapshot) {
 	d := s.Decision
 	o.put(c.demand, demand(d.Demand), string(s.Unit))
+	o.put(c.pending, demand(d.Pending), string(s.Unit))
 	o.put(c.mode, 1, string(d.Mode))
 	o.put(c.cost, hourlyCost(s, d.Plan))
 	o.put(c.onDemand, onDemandCost(s, d.Plan))

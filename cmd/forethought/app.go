@@ -27,6 +27,7 @@ import (
 	"github.com/forethought-autoscaler/forethought/loop"
 	"github.com/forethought-autoscaler/forethought/loop/modelfiles"
 	"github.com/forethought-autoscaler/forethought/loop/readback"
+	"github.com/forethought-autoscaler/forethought/pool"
 	"github.com/forethought-autoscaler/forethought/series/embedded"
 	"github.com/forethought-autoscaler/forethought/series/prom"
 )
@@ -413,6 +414,9 @@ func (a *app) kill(fleet string, on bool) error {
 	if _, ok := a.board.Snapshot(fleet); !ok {
 		return fmt.Errorf("no fleet %q", fleet)
 	}
+	if a.current.loop == nil {
+		return a.current.Kill(context.Background(), fleet, on)
+	}
 	kept := a.kills.set(fleet, on)                   // it acts even where it can't be kept
 	for _, t := range []*turner{a.current, a.next} { // a fleet that a reload brings is in the next one only
 		if t == nil || !slices.Contains(fleetNames(t.config), fleet) {
@@ -435,19 +439,21 @@ func (a *app) healthy() error {
 	return a.current.Alive()
 }
 
-// ready says why the process should get no traffic: its clock is wrong, or since it began not every fleet has had its first turn. A fleet without a decision,
+// ready says why the process should get no traffic: its clock is wrong and nothing is decided, or since it began not every fleet has had its first turn. A fleet without a decision,
 // or one that a reload brings, is no reason, since the others have theirs.
 func (a *app) ready() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if err := a.current.source.Skewed(); err != nil {
+	if err := a.current.source.Skewed(); err != nil && !a.answers() {
 		return err // others answer with the present
 	}
 	if a.started {
 		return nil
 	}
 	if r, ok := a.current.maker.(interface{ Ready() error }); ok {
-		return r.Ready()
+		err := r.Ready()
+		a.started = err == nil
+		return err
 	}
 	var waiting []string
 	for _, s := range a.board.Snapshots() {
@@ -460,6 +466,12 @@ func (a *app) ready() error {
 	}
 	a.started = true
 	return nil
+}
+
+// answers reports whether there is a valid decision about some fleet.
+func (a *app) answers() bool {
+	now := a.clock.Now()
+	return slices.ContainsFunc(a.board.Snapshots(), func(s pool.Snapshot) bool { return s.Decision.Valid(now) })
 }
 
 func (a *app) serveStore(ctx context.Context) error {

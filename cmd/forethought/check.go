@@ -18,6 +18,9 @@ func checkCommand(check *kingpin.CmdClause) command {
 		if err != nil {
 			return err
 		}
+		if err = checkOutside(c); err != nil {
+			return fmt.Errorf("%s: %w", *file, err)
+		}
 		pools, acting := 0, 0
 		for _, f := range c.Fleets {
 			pools += len(f.Pools)

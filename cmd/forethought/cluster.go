@@ -128,6 +128,9 @@ func (a *app) refuseOutside(c *config.Config) error {
 	if a.shard.of > 1 && c.Source == readsBack {
 		return errors.New("--shard is for processes that make decisions; with source: prometheus name the fleets to serve in the configuration")
 	}
+	if err := checkOutside(c); err != nil {
+		return err
+	}
 	if a.options.kubernetes.enable || a.options.kubernetes.kubeconfig != "" {
 		return nil
 	}
@@ -154,18 +157,22 @@ func (a *app) setOutside(c *config.Config) error {
 	return nil
 }
 
+// checkOutside returns why what a configuration says about a cluster can't be done, whatever the cluster.
+func checkOutside(c *config.Config) error {
+	if err := kube.Check(nodesOf(c)); err != nil {
+		return err
+	}
+	if err := actuator.Check(targetsOf(c)); err != nil {
+		return err
+	}
+	return migrate.Check(migrationsOf(c))
+}
+
+// set hands over a configuration that checkOutside accepts, so that none of the parts refuses what another has taken.
 func (k *cluster) set(c *config.Config) error {
-	if err := k.actuators.SetTargets(targetsOf(c)); err != nil {
-		return err
-	}
-	if err := k.migrator.SetFleets(migrationsOf(c)); err != nil {
-		return err
-	}
-	if err := k.watcher.SetPools(nodesOf(c)); err != nil {
-		return err
-	}
+	err := errors.Join(k.watcher.SetPools(nodesOf(c)), k.migrator.SetFleets(migrationsOf(c)), k.actuators.SetTargets(targetsOf(c)))
 	k.need(c)
-	return nil
+	return err
 }
 
 // over lets nodes say how the pools stand.

@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/forethought-autoscaler/forethought/adapter/externalmetrics"
 	"github.com/forethought-autoscaler/forethought/adapter/keda"
 	"github.com/forethought-autoscaler/forethought/config"
 )
@@ -75,6 +77,46 @@ func TestKEDAFlags(t *testing.T) {
 	f(kedaOptions{address: ":1", tls: keda.TLS{CertFile: "c", KeyFile: "k"}}, "go together")
 	f(kedaOptions{reflection: true}, "no effect without --keda.listen-address")
 	f(kedaOptions{tls: keda.TLS{CertFile: "c"}}, "no effect without --keda.listen-address")
+}
+
+func TestFlagsWithoutEffectAreRefused(t *testing.T) {
+	f := func(o options, c externalmetrics.Cluster, want string) {
+		t.Helper()
+		err := refuseIdle(o, c)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	certs, in := externalmetrics.Cluster{CertFile: "c", KeyFile: "k"}, kubernetesOptions{enable: true}
+	f(options{}, externalmetrics.Cluster{}, "")
+	f(options{external: ":1", service: "a/b", kubernetes: in}, certs, "")
+	f(options{}, certs, "without --external-metrics.listen-address")
+	f(options{external: ":1", service: "a/b"}, certs, "--external-metrics.service has no effect")
+	f(options{kubernetes: kubernetesOptions{namespace: "n"}}, externalmetrics.Cluster{}, "--kubernetes.namespace has no effect")
+	f(options{kubernetes: kubernetesOptions{namespace: "n", kubeconfig: "k"}}, externalmetrics.Cluster{}, "")
+}
+
+// A process that reads decisions back has no kill switch of its own, and says so rather than that it is set.
+func TestKillIsRefusedWhereDecisionsAreReadBack(t *testing.T) {
+	folder := t.TempDir()
+	file := filepath.Join(folder, "f.yml")
+	if err := os.WriteFile(file, []byte("prometheus: {url: 'http://127.0.0.1:1'}\nsource: prometheus\nstorage: {path: "+folder+"}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a, err := newApp(t.Context(), options{
+		configFile: file, webAddress: "127.0.0.1:0", clock: wallClock{}, speed: 1, admin: true, log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = a.close() })
+	a.board.SetFleets([]string{"web"})
+	if err = a.kill("web", true); err == nil || !strings.Contains(err.Error(), "set the kill switch where they are made") {
+		t.Errorf("kill: %v", err)
+	}
+	if len(a.kills.all()) > 0 {
+		t.Error("a switch that was refused is kept")
+	}
 }
 
 // What the configuration means for a cluster is refused where there is none, rather than left undone.

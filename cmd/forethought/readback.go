@@ -24,14 +24,11 @@ func (reader) Kill(context.Context, string, bool) error {
 	return errors.New("decisions are read back here: set the kill switch where they are made")
 }
 
-// Recheck does nothing: decisions come with their kill switch.
-func (reader) Recheck(context.Context) error { return nil }
-
 // buildReader makes what fills the board with the decisions that other processes exported.
 func (a *app) buildReader(c *config.Config, source *prom.Source) (*turner, error) {
 	r, err := readback.New(readback.Options{
 		Source: source, Board: a.board, Fleets: fleetNames(c), Interval: time.Duration(c.Interval), Validity: time.Duration(c.Validity),
-		Match: c.Match, Clock: a.clock, Log: a.log, Registerer: a.registry,
+		Match: c.Match, Held: a.cluster.held, Clock: a.clock, Log: a.log, Registerer: a.registry,
 	})
 	if err != nil {
 		return nil, err

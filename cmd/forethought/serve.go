@@ -64,6 +64,9 @@ func serveCommand(cmd *kingpin.CmdClause, logs *promslog.Config) command {
 			}
 			o.delegated = cluster
 		}
+		if err := refuseIdle(o, *cluster); err != nil {
+			return err
+		}
 		if namespace, name, ok := strings.Cut(o.service, "/"); o.service != "" && (!ok || namespace == "" || name == "" || strings.Contains(name, "/")) {
 			return fmt.Errorf("--external-metrics.service: %q is no Service, want NAMESPACE/NAME", o.service)
 		}
@@ -72,6 +75,20 @@ func serveCommand(cmd *kingpin.CmdClause, logs *promslog.Config) command {
 		}
 		return runApp(ctx, o)
 	}
+}
+
+// refuseIdle refuses flags that have no effect without another.
+func refuseIdle(o options, c externalmetrics.Cluster) error {
+	inCluster := o.kubernetes.enable || o.kubernetes.kubeconfig != ""
+	switch {
+	case o.external == "" && c != externalmetrics.Cluster{}:
+		return errors.New("the certificate and kubeconfig flags of external-metrics have no effect without --external-metrics.listen-address")
+	case o.service != "" && (o.external == "" || !inCluster):
+		return errors.New("--external-metrics.service has no effect without --external-metrics.listen-address and --kubernetes.enable or --kubernetes.kubeconfig")
+	case o.kubernetes.namespace != "" && !inCluster:
+		return errors.New("--kubernetes.namespace has no effect without --kubernetes.enable or --kubernetes.kubeconfig")
+	}
+	return nil
 }
 
 // webFlags are the flags of our own port, the same for every command that serves.

@@ -187,7 +187,9 @@ func (l *lock) Update(ctx context.Context, r resourcelock.LeaderElectionRecord) 
 	return l.renew(ctx, r, l.LeaseLock.Update)
 }
 
-func (l *lock) renew(ctx context.Context, r resourcelock.LeaderElectionRecord, send func(context.Context, resourcelock.LeaderElectionRecord) error) error {
+type sender func(context.Context, resourcelock.LeaderElectionRecord) error
+
+func (l *lock) renew(ctx context.Context, r resourcelock.LeaderElectionRecord, send sender) error {
 	ctx, cancel := context.WithTimeout(ctx, l.limit)
 	defer cancel()
 	at := time.Now()

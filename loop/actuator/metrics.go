@@ -41,7 +41,8 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		}, append(labels, "outcome")),
 		replicas: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "forethought_actuator_replicas",
-			Help: "Replicas that the objects which follow a pool were last given, or found to have as wanted; absent where this replica does not lead.",
+			Help: "Replicas that the objects which follow a pool were last given, or found to have as wanted; " +
+				"absent where this replica does not lead.",
 		}, labels),
 		labels: map[[3]string]bool{},
 	}

@@ -49,8 +49,8 @@ func (a *Actuators) read(ctx context.Context, t Target) (*object, error) {
 		return nil, err
 	}
 	o.ref.UID = o.state.GetUID()
-	// With its version, each change is an event of its own: the recorder counts events that differ in their note only as one, under the
-	// note of the first.
+	// With its version, each change is an event of its own. The recorder counts events that differ in nothing but their note as one, under
+	// the note of the first.
 	o.ref.ResourceVersion = o.state.GetResourceVersion()
 	if o.present, o.set, err = unstructured.NestedInt64(o.state.Object, o.path...); err != nil {
 		return nil, err

@@ -35,7 +35,8 @@ func TestCheck(t *testing.T) {
 	f(func(t *Target) { t.PerInstance = math.Inf(1) }, "must be a number above 0")
 	f(func(t *Target) { *t = room }, "")
 	f(func(t *Target) { *t = floor }, "")
-	f(func(t *Target) { *t = floor; t.APIVersion, t.ResourceKind = "apps/v1", "Deployment" }, "kind hpa_floor is for HorizontalPodAutoscaler.autoscaling")
+	f(func(t *Target) { *t = floor; t.APIVersion, t.ResourceKind = "apps/v1", "Deployment" },
+		"kind hpa_floor is for HorizontalPodAutoscaler.autoscaling")
 	f(func(t *Target) { *t = room; t.APIVersion = "autoscaling.x-k8s.io/v1alpha1" }, "")
 	f(func(t *Target) { *t = room; t.ResourceKind = "Buffer" }, "kind capacity_buffer is for CapacityBuffer.autoscaling.x-k8s.io")
 }

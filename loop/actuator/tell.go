@@ -38,19 +38,22 @@ func (a *Actuators) tell(t *task, r result) {
 	attributes = append(attributes, slog.String("reason", r.why))
 	a.o.Log.LogAttrs(context.Background(), r.outcome.level(), "object follows a pool", attributes...)
 	if reason := reasons[r.outcome]; reason != "" && r.ref != nil {
-		a.event(r.ref, r.outcome, reason, r.note(*t))
+		a.event(r, reason, r.note(*t))
 	}
 }
 
-func (a *Actuators) event(ref *corev1.ObjectReference, o outcome, reason, note string) {
-	kind := corev1.EventTypeNormal
-	if o.level() > slog.LevelInfo {
+func (a *Actuators) event(r result, reason, note string) {
+	kind, action := corev1.EventTypeNormal, "Scale"
+	if r.outcome.level() > slog.LevelInfo {
 		kind = corev1.EventTypeWarning
+	}
+	if r.outcome == dryRun { // the object stays as it is, so that only this tells one number from the next
+		action = fmt.Sprintf("ScaleTo%d", r.to)
 	}
 	if len(note) > longestNote {
 		note = note[:longestNote] + "..."
 	}
-	a.o.Events.Eventf(ref, nil, kind, reason, "Scale", "%s", note)
+	a.o.Events.Eventf(r.ref, nil, kind, reason, action, "%s", note)
 }
 
 // level is how much an outcome matters to an operator.

@@ -47,7 +47,8 @@ func TestBecause(t *testing.T) {
 		func(_ *pool.Snapshot, _ *pool.Sizing, target *Target) { target.Value = Spare })
 	f("demand 310 cores is expected to peak at 402 within 8m with probability 0.99; reactive need 20; 26 instances with 2 replicas each",
 		func(_ *pool.Snapshot, _ *pool.Sizing, target *Target) { target.PerInstance = 2 })
-	f("demand 310 cores is expected to peak at 402 within 8m with probability 0.98766; reactive need 20; spare 6 of 26, 6 instances with 0.5 replicas each",
+	f("demand 310 cores is expected to peak at 402 within 8m with probability 0.98766; reactive need 20; "+
+		"spare 6 of 26, 6 instances with 0.5 replicas each",
 		func(s *pool.Snapshot, _ *pool.Sizing, target *Target) {
 			s.Decision.Working, target.Value, target.PerInstance = 0.987655, Spare, 0.5
 		})

@@ -92,6 +92,7 @@ func TestDryRunOnly(t *testing.T) {
 	if n := len(x.events.all()); n != 2 {
 		t.Errorf("%d events after another number, want 2", n)
 	}
+	same(t, "actions", x.events.acts, []string{"ScaleTo26", "ScaleTo27"}) // else the recorder makes one event of both
 }
 
 // The API server tells what a manager applied to a subresource from what it applied to the object, and makes up an owner where there is

@@ -65,6 +65,9 @@ func (s *standing) Doubts(fleet string) []string {
 	if doubt := s.unknown[fleet]; doubt != "" {
 		out = append(out, doubt)
 	}
+	if err := s.watcher.configMaps.health.broken(); err != nil {
+		out = append(out, "whether a label sets the kill switch is not known: "+err.Error())
+	}
 	return out
 }
 

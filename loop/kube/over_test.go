@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -28,7 +29,7 @@ func (c configured) Pools(context.Context, string, time.Time) ([]pool.Pool, erro
 
 func (configured) Doubts(string) []string { return []string{"a price is not known"} }
 
-// stands returns how the pools of batch stand, and the doubts beside the configured one.
+// stands returns how the pools of batch stand, and the doubts beside the configured one and that about the kill switch.
 func (b *bench) stands(f loop.Fleet) (pools []pool.Pool, doubts []string) {
 	b.t.Helper()
 	pools, err := f.Pools(b.t.Context(), "batch", time.Now())
@@ -39,7 +40,7 @@ func (b *bench) stands(f loop.Fleet) (pools []pool.Pool, doubts []string) {
 	if len(doubts) == 0 || doubts[0] != "a price is not known" {
 		b.t.Errorf("doubts of the configured fleet are lost: %q", doubts)
 	}
-	return pools, doubts[1:]
+	return pools, slices.DeleteFunc(doubts[1:], func(d string) bool { return strings.HasPrefix(d, "whether a label sets the kill switch") })
 }
 
 func TestPoolsOfACluster(t *testing.T) {

@@ -125,6 +125,12 @@ func (w *Watcher) replaceNodes(all []*corev1.Node) {
 // slimConfigMap drops what a ConfigMap holds, in place.
 func slimConfigMap(m *corev1.ConfigMap) { m.ManagedFields, m.Data, m.BinaryData = nil, nil, nil }
 
+// Check returns the error with which New and SetPools refuse pools.
+func Check(pools map[string][]Nodes) error {
+	_, err := parsePools(pools)
+	return err
+}
+
 // SetPools replaces the pools. Where a selector is wrong it changes nothing.
 func (w *Watcher) SetPools(pools map[string][]Nodes) error {
 	all, err := parsePools(pools)

@@ -91,6 +91,10 @@ func TestForbidden(t *testing.T) {
 		if b.Synced() || pools[1].Observed || len(doubts) != 1 || !strings.HasSuffix(doubts[0], "the cluster's nodes are not read yet: nodes is forbidden") {
 			t.Errorf("synced %t, pools %+v, doubts %q", b.Synced(), pools, doubts)
 		}
+		all := b.Over(configured{}).(interface{ Doubts(string) []string }).Doubts("batch")
+		if last := all[len(all)-1]; last != "whether a label sets the kill switch is not known: the cluster's configmaps are not read yet: nodes is forbidden" {
+			t.Errorf("the last doubt is %q", last)
+		}
 		b.gauge(0)
 	})
 }

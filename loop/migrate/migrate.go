@@ -136,6 +136,12 @@ func New(o Options) (*Migrator, error) {
 	return m, nil
 }
 
+// Check returns the error with which New and SetFleets refuse fleets.
+func Check(fleets map[string]Fleet) error {
+	_, err := compile(fleets)
+	return err
+}
+
 // SetFleets replaces the fleets from the next pass on. What is under way for a fleet or a pool that is no longer there is undone. It changes
 // nothing where it returns an error.
 func (m *Migrator) SetFleets(fleets map[string]Fleet) error {

@@ -21,7 +21,8 @@ type export struct {
 	labels, name string
 
 	validUntil, checksum, killed float64
-	demand, probability, origin  float64
+	demand, pending              float64
+	probability, origin          float64
 	unit                         series.Unit
 	mode                         pool.Mode
 	state                        pool.State
@@ -40,7 +41,7 @@ func newExport(k key) *export {
 	nan := math.NaN()
 	e := &export{
 		labels: k.exporter, name: k.instance,
-		validUntil: nan, checksum: nan, killed: nan, demand: nan, probability: nan, origin: nan,
+		validUntil: nan, checksum: nan, killed: nan, demand: nan, pending: nan, probability: nan, origin: nan,
 	}
 	switch {
 	case e.name == "" && e.labels == "{}":
@@ -82,6 +83,8 @@ func (e *export) value(k key) *float64 {
 		return &e.probability
 	case nameDemand:
 		return &e.demand
+	case namePending:
+		return &e.pending
 	case nameOrigin:
 		return &e.origin
 	case nameForecast, namePeak:
@@ -158,13 +161,15 @@ func (e *export) decision(fleet string, validity time.Duration) (pool.Decision, 
 		return pool.Decision{}, missing(nameState)
 	case !(e.demand >= 0):
 		return pool.Decision{}, missing(nameDemand)
+	case !(e.pending >= 0):
+		return pool.Decision{}, missing(namePending)
 	case math.IsNaN(e.checksum):
 		return pool.Decision{}, missing(nameChecksum)
 	}
 	until := timeOf(e.validUntil)
 	d := pool.Decision{
 		Fleet: fleet, At: until.Add(-validity), ValidUntil: until, Mode: e.mode, Killed: e.killed == 1,
-		Forecast: forecast.Forecast{Key: series.Key(fleet), Unit: e.unit}, Ahead: e.wholeAhead(), Demand: e.demand,
+		Forecast: forecast.Forecast{Key: series.Key(fleet), Unit: e.unit}, Ahead: e.wholeAhead(), Demand: e.demand, Pending: e.pending,
 	}
 	if !math.IsNaN(e.origin) {
 		d.Forecast.Origin = timeOf(e.origin)

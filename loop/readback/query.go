@@ -24,6 +24,7 @@ const (
 	nameKilled      = "fleet_kill_switch"
 	nameProbability = "fleet_probability"
 	nameDemand      = "demand"
+	namePending     = "demand_pending"
 	nameForecast    = "demand_forecast"
 	namePeak        = "demand_forecast_peak"
 	nameOrigin      = "forecast_origin_timestamp_seconds"
@@ -35,7 +36,7 @@ const (
 )
 
 var names = []string{
-	nameValidUntil, nameChecksum, nameState, nameMode, nameKilled, nameProbability, nameDemand, nameForecast, namePeak, nameOrigin,
+	nameValidUntil, nameChecksum, nameState, nameMode, nameKilled, nameProbability, nameDemand, namePending, nameForecast, namePeak, nameOrigin,
 	nameDesired, namePlanned, nameReactive, nameInstances, nameLeadTime,
 }
 

@@ -89,7 +89,7 @@ func (r *Reader) readPage(ctx context.Context, at time.Time, p page, seen sighti
 			c.snapshot = r.kept(fleet, at, c.snapshot.State, c.snapshot.Reason)
 		}
 		c.snapshot.Turn = at
-		errs = append(errs, r.opts.Board.Publish(ctx, c.snapshot))
+		errs = append(errs, r.publish(ctx, c.snapshot))
 	}
 	return errors.Join(errs...)
 }
@@ -122,9 +122,41 @@ func (r *Reader) keepAll(ctx context.Context, at time.Time, fleets []string, why
 	}
 	var errs []error
 	for _, f := range fleets {
-		errs = append(errs, r.opts.Board.Publish(ctx, r.kept(f, at, pool.Failed, why.Error())))
+		errs = append(errs, r.publish(ctx, r.kept(f, at, pool.Failed, why.Error())))
 	}
 	return errors.Join(errs...)
+}
+
+// publish publishes a snapshot under the kill switch as it is now.
+func (r *Reader) publish(ctx context.Context, s pool.Snapshot) error {
+	r.publishing.Lock()
+	defer r.publishing.Unlock()
+	if r.opts.Held != nil && r.opts.Held(s.Fleet) {
+		s.Decision.Killed = true
+	}
+	return r.opts.Board.Publish(ctx, s)
+}
+
+// Recheck publishes again what Options.Held holds back, so that a kill switch acts at once. Let go, it acts with the next read.
+func (r *Reader) Recheck(ctx context.Context) error {
+	var errs []error
+	for _, s := range r.opts.Board.Snapshots() {
+		if r.opts.Held != nil && r.opts.Held(s.Fleet) {
+			errs = append(errs, r.republish(ctx, s.Fleet))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (r *Reader) republish(ctx context.Context, fleet string) error {
+	r.publishing.Lock()
+	defer r.publishing.Unlock()
+	s, ok := r.opts.Board.Snapshot(fleet)
+	if !ok {
+		return nil
+	}
+	s.Decision.Killed = true
+	return r.opts.Board.Publish(ctx, s)
 }
 
 // kept returns a fleet of which a read found no decision: the last one holds until it runs out.

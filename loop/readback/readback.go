@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -41,6 +42,8 @@ type Options struct {
 	// Match restricts what is read to series with further labels, in PromQL, such as cluster="eu"; empty for no restriction. It is for
 	// stores that hold fleets of the same name of several installations, which would be taken for replicas.
 	Match string
+	// Held reports whether something beside the exporters turns a fleet's kill switch on; nil for nothing. It must not block.
+	Held func(fleet string) bool
 	// Interval is the time between two reads.
 	Interval time.Duration
 	// Validity is for how long the exporters' decisions may be used. One that is valid for more than a minute longer is not believed: the
@@ -83,6 +86,7 @@ type Reader struct {
 	said    said
 	// began and ended are when the latest read did, in nanoseconds since the epoch; 0 before.
 	began, ended atomic.Int64
+	publishing   sync.Mutex // serialises reads with Recheck
 }
 
 // New returns a Reader that has read nothing and published nothing.

@@ -53,7 +53,7 @@ func sameAnswers(t *testing.T, got, want pool.Snapshot) {
 	for what, pair := range map[string][2]any{
 		"effective": {g.Effective().Targets, w.Effective().Targets}, "plan": {g.Plan.Targets, w.Plan.Targets},
 		"reactive": {g.Reactive.Targets, w.Reactive.Targets}, "fleet": {g.Fleet, w.Fleet}, "mode": {g.Mode, w.Mode}, "killed": {g.Killed, w.Killed},
-		"demand": {g.Demand, w.Demand}, "probability": {got.Probability, want.Probability}, "unit": {got.Unit, want.Unit},
+		"demand": {g.Demand, w.Demand}, "pending": {g.Pending, w.Pending}, "probability": {got.Probability, want.Probability}, "unit": {got.Unit, want.Unit},
 		"state": {got.State, want.State}, "horizons": {got.Horizons, want.Horizons}, "probabilities": {got.Probabilities, want.Probabilities},
 	} {
 		if diff := cmp.Diff(pair[1], pair[0]); diff != "" {

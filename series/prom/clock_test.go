@@ -48,6 +48,40 @@ func TestTheServersClockIsComparedWithOurs(t *testing.T) {
 	f("yesterday", false, 0)
 }
 
+// An answer out of a cache is of an earlier time, and one that says no may be from something else than the server.
+func TestOnlyTheServersOwnAnswersTellItsClock(t *testing.T) {
+	at := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	status, age := http.StatusOK, ""
+	m := serve(t, &mock{intro: func(w http.ResponseWriter, _ *http.Request, _ asked) bool {
+		w.Header().Set("Date", at.Add(-time.Hour).Format(http.TimeFormat))
+		if age != "" {
+			w.Header().Set("Age", age)
+		}
+		if status != http.StatusOK {
+			w.WriteHeader(status)
+			return true
+		}
+		return false
+	}})
+	src, err := New(Options{URL: m.URL, Now: func() time.Time { return at }, MaxClockOffset: 30 * time.Second, Tries: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := series.Query{Expr: "up", Start: at.Add(-time.Minute), End: at, Step: time.Minute}
+	age = "3600"
+	if _, err = src.Range(t.Context(), q); err != nil || src.Skewed() != nil {
+		t.Errorf("a cached answer: %v, skewed %v", err, src.Skewed())
+	}
+	age, status = "", http.StatusServiceUnavailable
+	if _, err = src.Range(t.Context(), q); err == nil || src.Skewed() != nil {
+		t.Errorf("an answer that says no: %v, skewed %v", err, src.Skewed())
+	}
+	status = http.StatusOK
+	if _, err = src.Range(t.Context(), q); err == nil || src.Skewed() == nil {
+		t.Errorf("the server's own answer: %v, skewed %v", err, src.Skewed())
+	}
+}
+
 func TestAServerWithAnotherClockIsRefused(t *testing.T) {
 	date := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 	m := serve(t, &mock{intro: func(w http.ResponseWriter, _ *http.Request, _ asked) bool {

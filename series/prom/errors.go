@@ -43,7 +43,7 @@ func (e *ClockError) Error() string {
 	if by < 0 {
 		way, by = "ahead of", -by
 	}
-	return fmt.Sprintf("our clock is %s %s that of %s; allowed: at most %s", by.Round(time.Second), way, e.URL, e.Most)
+	return fmt.Sprintf("our clock is %s %s that of %s; allowed: at most %s (prometheus.max_clock_offset)", by.Round(time.Second), way, e.URL, e.Most)
 }
 
 // brokenError is a connection that could not be made or broke off: the request may be tried again.

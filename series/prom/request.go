@@ -133,12 +133,11 @@ func (s *Source) send(ctx context.Context, method string, form url.Values, g gri
 	}
 	defer resp.Body.Close()
 	s.metrics.requests.WithLabelValues(strconv.Itoa(resp.StatusCode)).Inc()
-	wrong := s.compareClocks(resp.Header.Get("Date"), asked, s.now())
 	if resp.StatusCode/100 != 2 {
 		return answer{}, readError(resp)
 	}
-	if wrong != nil {
-		return answer{}, wrong
+	if err = s.compareClocks(resp.Header, asked, s.now()); err != nil {
+		return answer{}, err
 	}
 	body := &boundedReader{r: resp.Body, left: s.maxBytes, most: s.maxBytes}
 	a, err := decode(body, g)
@@ -150,10 +149,10 @@ func (s *Source) send(ctx context.Context, method string, form url.Values, g gri
 
 // compareClocks takes the date of an answer, which is cut to a whole second, for a time between the request and its answer. It returns a
 // *ClockError where they differ too much whenever that was.
-func (s *Source) compareClocks(date string, asked, answered time.Time) error {
-	at, err := http.ParseTime(date)
-	if err != nil {
-		return nil //nolint:nilerr // not every proxy sends one
+func (s *Source) compareClocks(h http.Header, asked, answered time.Time) error {
+	at, err := http.ParseTime(h.Get("Date"))
+	if err != nil || h.Get("Age") != "" {
+		return nil //nolint:nilerr // not every proxy sends one, and that of a cached answer (RFC 9111, section 5.1) is of an earlier time
 	}
 	ours := asked.Add(answered.Sub(asked) / 2)
 	s.metrics.offset.WithLabelValues().Set(at.Add(500 * time.Millisecond).Sub(ours).Seconds())

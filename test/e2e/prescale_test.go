@@ -407,24 +407,29 @@ func (p *prescale) judge() {
 	p.judgeCluster()
 }
 
-// judgeForesight looks whether more was asked for before the demand rose, and not only as much as before: head-room that is always there is no
-// foresight.
+// judgeForesight looks whether nodes were asked for a boot time ahead that a constant head-room, as large as that of the quiet hours before the
+// rise, would not have asked for.
 func (p *prescale) judgeForesight() {
-	most := func(from, to time.Duration) float64 {
+	desired := func(from, to time.Duration) float64 {
 		p.t.Helper()
 		v, err := p.prometheus.Value(fmt.Sprintf("max(max_over_time(forethought_pool_instances_desired{pool=%q}[%ds] @ %d))",
-			p.with.pool, int((to - from).Seconds()), p.begun.Load().Add(to).Unix()))
+			p.with.pool, max(int((to-from).Seconds()), 5), p.begun.Load().Add(to).Unix()))
 		if err != nil {
 			p.t.Error(err)
 		}
 		return v
 	}
-	rise := p.needed[0]
-	usual, before := most(0, rise-2*prescaleBoot), most(rise-prescaleBoot, rise)
-	p.t.Logf("desired instances: at most %g until two minutes before the rise at second %.0f, and %g in the minute before it",
-		usual, rise.Seconds(), before)
-	if before <= usual {
-		p.t.Error("no more was asked for before the rise than usual")
+	spare := desired(0, prescaleBoot) - float64(p.need(prescaleBoot))
+	foreseen := 0
+	for i, needed := range p.needed {
+		if wanted, before := float64(p.nodes+i+1), needed-prescaleBoot; desired(before, before) >= wanted && float64(p.need(before))+spare < wanted {
+			foreseen++
+		}
+	}
+	p.t.Logf("nodes asked for %s ahead, of %d: %d that the head-room of the quiet hours, %g nodes, would not have covered",
+		prescaleBoot, len(p.needed), foreseen, spare)
+	if foreseen < 2 {
+		p.t.Error("what was asked for is no more than a constant head-room")
 	}
 }
 
@@ -456,10 +461,11 @@ func (p *prescale) judgeCluster() {
 	if math.Abs(sum-float64(there+p.nodes)) > 2 { // a turn is five seconds old
 		p.t.Errorf("forethought sees %g nodes, there are %d", sum, there+p.nodes)
 	}
-	for _, stage := range []string{"ready", "pod"} {
+	// Each node that came was ready, and at least those that were needed had a pod.
+	for stage, least := range map[string]int{"ready": len(p.with.came), "pod": len(p.needed)} {
 		n, err := p.prometheus.Value(fmt.Sprintf("sum(forethought_node_lead_time_seconds_count{pool=%q,stage=%q})", p.with.pool, stage))
-		if err != nil || n < float64(len(p.with.came)) {
-			p.t.Errorf("%g nodes told their lead time until %s, %v; %d came", n, stage, err, len(p.with.came))
+		if err != nil || n < float64(least) {
+			p.t.Errorf("%g nodes told their lead time until %s, want %d: %v", n, stage, least, err)
 		}
 	}
 	if v, err := p.prometheus.Value(fmt.Sprintf("forethought:node_lead_time:p95{pool=%q}", p.with.pool)); err != nil || !(v > 0 && v < 60) {
