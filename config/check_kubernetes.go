@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-var metricName = regexp.MustCompile(`^[A-Za-z0-9_:.-]+$`)
+var metricName = regexp.MustCompile(`^[A-Za-z0-9_:-][A-Za-z0-9_:.-]*$`)
 
 func (k *checker) externalMetrics(e *ExternalMetrics, key string) {
 	seen := map[string]int{}
 	for i, r := range e.Rules {
 		at := fmt.Sprintf("%s.rules[%d]", key, i)
 		name := at + ".name"
-		k.ensure(metricName.MatchString(r.Name), []string{name}, "%q cannot be a name; allowed: letters, digits, '-', '_', '.' and ':'", r.Name)
+		k.ensure(metricName.MatchString(r.Name), []string{name}, "%q cannot be a name; allowed: letters, digits, '-', '_', ':' and after the first '.'", r.Name)
 		k.ensure(!strings.HasPrefix(r.Name, "forethought_"), []string{name},
 			"names that begin with forethought_ are those of our own metrics; allowed: any other")
 		if first, dup := seen[r.Name]; dup && k.sound(name) {

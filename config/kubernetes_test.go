@@ -13,7 +13,8 @@ func TestExternalMetricsErrors(t *testing.T) {
 		}
 		wantErrors(t, minimal+"external_metrics: {"+section+"}\n", want...)
 	}
-	f("rules: [{name: a/b, query: x}]", `rules[0].name: "a/b" cannot be a name; allowed: letters, digits, '-', '_', '.' and ':'`)
+	f("rules: [{name: a/b, query: x}]", `rules[0].name: "a/b" cannot be a name; allowed: letters, digits, '-', '_', ':' and after the first '.'`)
+	f("rules: [{name: .., query: x}]", `rules[0].name: ".." cannot be a name; allowed: letters, digits, '-', '_', ':' and after the first '.'`)
 	f("rules: [{name: forethought_demand, query: x}]",
 		"rules[0].name: names that begin with forethought_ are those of our own metrics; allowed: any other")
 	f("rules: [{name: a, query: x}, {name: a, query: y}]", `rules[1].name: the name "a" is in line 11 already; allowed: each name once`)

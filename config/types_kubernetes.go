@@ -14,7 +14,7 @@ type ExternalMetrics struct {
 
 // MetricRule is a metric that is read with PromQL once in each interval.
 type MetricRule struct {
-	// Name is the metric's name in the API, unique, of letters, digits, '-', '_', '.' and ':'. Names that begin with forethought_ are taken.
+	// Name is the metric's name in the API, unique, of letters, digits, '-', '_', ':' and after the first '.'. Names that begin with forethought_ are taken.
 	Name string `yaml:"name" required:"true"`
 	// Query yields the values. A selector in a request is one over the labels of its series.
 	Query Expr `yaml:"query" required:"true"`

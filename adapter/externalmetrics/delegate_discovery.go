@@ -96,7 +96,7 @@ func (d *discovery) read(ctx context.Context) ([]string, error) {
 	}
 	var names []string
 	for _, resource := range list.APIResources {
-		if resource.Namespaced && len(content.IsPathSegmentName(resource.Name)) == 0 {
+		if len(content.IsPathSegmentName(resource.Name)) == 0 {
 			names = append(names, resource.Name)
 		}
 	}

@@ -349,6 +349,9 @@ func TestDelegatesOfEachOther(t *testing.T) {
 		if _, code, message := s.value(t, "nobodys", ""); code != http.StatusNotFound || !strings.Contains(message, fmt.Sprintf("rule_%d", 1-i)) {
 			t.Errorf("nobody's metric: %d %s, want the other's list of names", code, message)
 		}
+		if code, body := get(t, s.valueURL("nobodys", "")+"&watch=true"); code != http.StatusMethodNotAllowed {
+			t.Errorf("a watch = %d %s, want that it is not forwarded", code, body)
+		}
 		_, _, body := fetch(t, http.DefaultClient, s.URL(), delegatedHeader, "somebody")
 		if !strings.Contains(body, fmt.Sprintf("rule_%d", i)) || strings.Contains(body, fmt.Sprintf("rule_%d", 1-i)) {
 			t.Errorf("what one server tells the other: %s", body)

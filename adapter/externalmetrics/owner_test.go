@@ -123,7 +123,8 @@ func TestOwnerIsSaidAndNeverChanged(t *testing.T) {
 			t.Errorf("before anything is known: unknown = %v", got)
 		}
 		w.is("none", 0, 0, absent)
-		if _, err := client.Resource(apiServices).Create(t.Context(), apiService("keda", "keda-metrics-apiserver", ""), metav1.CreateOptions{}); err != nil {
+		keda := apiService("keda", "keda-metrics-apiserver", "")
+		if _, err := client.Resource(apiServices).Create(t.Context(), keda, metav1.CreateOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		w.is("keda/keda-metrics-apiserver", 0, 1, kedas)
@@ -245,9 +246,9 @@ func TestJudge(t *testing.T) {
 
 func TestMeaningIsShortEnoughForAnEvent(t *testing.T) {
 	long := Owner{Namespace: strings.Repeat("n", 63), Service: strings.Repeat("s", 63)}
-	for _, o := range []ownership{{owner: ownerNone}, {owner: ownerLocal}, {owner: strings.Repeat("o", 127)}, {owner: "keda/" + strings.Repeat("k", 63)}} {
-		if n := len(o.meaning(long)); n > 1024 {
-			t.Errorf("%d bytes for %s, and the API takes 1024", n, o.owner)
+	for _, owner := range []string{ownerNone, ownerLocal, strings.Repeat("o", 127), "keda/" + strings.Repeat("k", 63)} {
+		if n := len(ownership{owner: owner}.meaning(long)); n > 1024 {
+			t.Errorf("%d bytes for %s, and the API takes 1024", n, owner)
 		}
 	}
 }

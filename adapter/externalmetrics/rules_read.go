@@ -29,6 +29,10 @@ func (r *Rules) read(name, namespace string, selector labels.Selector) (list *ex
 	out := make([]external_metrics.ExternalMetricValue, 0, 1)
 	for _, v := range kept.values {
 		if (!rule.Namespaced || v.labels[keyNamespace] == namespace) && selector.Matches(labels.Set(v.labels)) {
+			if v.unusable != nil { // without it the sum would be too low
+				return nil, true, notFound("rule %s: the series %s that the selector %q matches has no usable value: %v",
+					name, labels.Set(v.labels), selector, v.unusable)
+			}
 			out = append(out, external_metrics.ExternalMetricValue{
 				MetricName: name, MetricLabels: v.labels, Timestamp: metav1.NewTime(kept.at), Value: v.value,
 			})
@@ -60,16 +64,12 @@ func (r *Rules) usable(name string, kept *result) error {
 
 // noMatch says why none of the series of a result is in the answer.
 func noMatch(rule Rule, kept *result, namespace string, selector labels.Selector) string {
-	left := ""
-	if kept.leftOut > 0 {
-		left = fmt.Sprintf(" (%d without a usable value: NaN, infinite, negative or missing)", kept.leftOut)
-	}
 	if len(kept.values) == 0 {
-		return "its query returned no series with a usable value" + left
+		return "its query returned no series"
 	}
 	where := ""
 	if rule.Namespaced {
 		where = fmt.Sprintf(" in namespace %q", namespace)
 	}
-	return fmt.Sprintf("the selector %q matches none of its %d series%s%s", selector, len(kept.values), where, left)
+	return fmt.Sprintf("the selector %q matches none of its %d series%s", selector, len(kept.values), where)
 }

@@ -1,6 +1,7 @@
 package externalmetrics
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,16 +16,20 @@ import (
 	"github.com/forethought-autoscaler/forethought/series"
 )
 
-// ruleConcurrency is how many rules are evaluated at once. The source has a bound of its own.
-const ruleConcurrency = 8
+const (
+	// ruleConcurrency is how many rules are evaluated at once. The source has a bound of its own.
+	ruleConcurrency = 8
+	// maxRuleSeries is how many series a rule may have. Whoever may read it can ask for all of them at once.
+	maxRuleSeries = 1000
+)
 
 // result is what an evaluation is answered with. It is immutable.
 type result struct {
 	// at is when the values were evaluated, zero where that never succeeded.
 	at     time.Time
 	values []ruleValue
-	// leftOut counts the series without a usable value.
-	leftOut int
+	// unusable counts the series without a usable value.
+	unusable int
 	// failure is that of the latest evaluation; the values are then those of one before.
 	failure error
 }
@@ -32,6 +37,8 @@ type result struct {
 type ruleValue struct {
 	labels map[string]string
 	value  resource.Quantity
+	// unusable is why there is no value, nil where there is one.
+	unusable error
 }
 
 // Run evaluates every rule once in each interval, and new ones at once, until ctx is done; then it returns nil. It can be called once.
@@ -54,7 +61,7 @@ func (r *Rules) Run(ctx context.Context) error {
 
 // round evaluates the rules that were not evaluated in this interval, until others are set. It logs where the number of failed ones is no
 // longer the one before, and returns it.
-func (r *Rules) round(ctx context.Context, before int) (failed int) {
+func (r *Rules) round(ctx context.Context, before int) int {
 	set := r.current.Load()
 	var g errgroup.Group
 	g.SetLimit(ruleConcurrency)
@@ -75,24 +82,27 @@ func (r *Rules) round(ctx context.Context, before int) (failed int) {
 	if ctx.Err() != nil {
 		return before
 	}
-	var first *evaluation
-	for _, e := range set.evaluations {
-		if kept := e.result.Load(); kept != nil && kept.failure != nil {
-			failed++
-			if first == nil {
-				first = e
-			}
-		}
-	}
-	switch {
-	case failed == before:
-	case failed == 0:
+	failed, first := set.failing()
+	switch failed {
+	case before:
+	case 0:
 		r.options.Log.Info("all rules of the external metrics API are evaluated again", "rules", len(set.evaluations))
 	default:
 		r.options.Log.Warn("rules of the external metrics API cannot be evaluated", "failed", failed, "rules", len(set.evaluations),
 			"first", first.name, "err", first.result.Load().failure)
 	}
 	return failed
+}
+
+// failing returns how many rules could not be evaluated, and the first of them.
+func (s *ruleSet) failing() (n int, first *evaluation) {
+	for _, e := range s.evaluations {
+		if kept := e.result.Load(); kept != nil && kept.failure != nil {
+			n++
+			first = cmp.Or(first, e)
+		}
+	}
+	return n, first
 }
 
 // evaluate evaluates one expression and keeps the result; where that fails, the values of the former result.
@@ -107,11 +117,11 @@ func (r *Rules) evaluate(ctx context.Context, e *evaluation, at time.Time) {
 		r.metrics.evaluations.WithLabelValues(outcomeFailed).Inc()
 		failed := result{failure: err}
 		if old := e.result.Load(); old != nil {
-			failed.at, failed.values, failed.leftOut = old.at, old.values, old.leftOut
+			failed.at, failed.values, failed.unusable = old.at, old.values, old.unusable
 		}
 		e.result.Store(&failed)
 		return
-	case len(next.values) == 0:
+	case len(next.values) == next.unusable:
 		r.metrics.evaluations.WithLabelValues(outcomeEmpty).Inc()
 	default:
 		r.metrics.evaluations.WithLabelValues(outcomeOK).Inc()
@@ -129,25 +139,27 @@ func (r *Rules) succeeded(e *evaluation, at time.Time) {
 	}
 }
 
-// query reads an expression at one time. Values that cannot be published are left out: NaN, infinite or too large ones, and negative
+// query reads an expression at one time. Values that cannot be published are kept as such: NaN, infinite or too large ones, and negative
 // ones, since a HorizontalPodAutoscaler takes a negative sum for an overflow and scales to its maximum.
 func (r *Rules) query(ctx context.Context, e *evaluation, at time.Time) (result, error) {
 	all, err := r.options.Source.Range(ctx, series.Query{Key: series.Key(e.name), Expr: e.expr, Start: at, End: at, Step: r.options.Interval})
 	if err != nil {
 		return result{}, err
 	}
+	if len(all) > maxRuleSeries {
+		return result{}, fmt.Errorf("%d series returned, the most is %d; aggregate them, for example with sum(...)", len(all), maxRuleSeries)
+	}
 	out := result{at: at, values: make([]ruleValue, 0, len(all))}
 	for _, s := range all {
-		value, err := demandQuantity(s.At(at))
-		if err != nil {
-			out.leftOut++
-			continue
-		}
 		labels, err := parseKey(s.Key)
 		if err != nil {
 			return result{}, err
 		}
-		out.values = append(out.values, ruleValue{labels, value})
+		value, unusable := demandQuantity(s.At(at))
+		if unusable != nil {
+			out.unusable++
+		}
+		out.values = append(out.values, ruleValue{labels: labels, value: value, unusable: unusable})
 	}
 	return out, nil
 }

@@ -176,7 +176,8 @@ func TestRulesAreNoNumberBeforeTheyAreEvaluated(t *testing.T) {
 	}
 }
 
-func TestRulesLeaveOutWhatIsNoDemand(t *testing.T) {
+// A sum without one of its series would be too low.
+func TestRulesRefuseWhatIsNoDemand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := &source{}
 		src.set("q", map[series.Key]float64{
@@ -194,10 +195,12 @@ func TestRulesLeaveOutWhatIsNoDemand(t *testing.T) {
 				t.Errorf("%s{%s} = %s, want %s", name, selector, got, want)
 			}
 		}
-		f("q", "", "0 q{a=5} 1s ago; 2 q{a=6} 1s ago")
-		f("q", "a=3", `rule q: the selector "a=3" matches none of its 2 series (4 without a usable value: NaN, infinite, negative or missing)`)
-		f("none", "", "rule none: its query returned no series with a usable value (2 without a usable value: NaN, infinite, negative or missing)")
-		f("nothing", "", "rule nothing: its query returned no series with a usable value")
+		f("q", "a in (5,6)", "0 q{a=5} 1s ago; 2 q{a=6} 1s ago")
+		f("q", "", `rule q: the series a=1 that the selector "" matches has no usable value: NaN cannot be published as a demand`)
+		f("q", "a=3", `rule q: the series a=3 that the selector "a=3" matches has no usable value: -1 cannot be published as a demand`)
+		f("q", "a=9", `rule q: the selector "a=9" matches none of its 6 series`)
+		f("none", "", `rule none: the series a=1 that the selector "" matches has no usable value: NaN cannot be published as a demand`)
+		f("nothing", "", "rule nothing: its query returned no series")
 
 		// The bubble's clock begins at the start of the year 2000.
 		want := `
@@ -299,9 +302,32 @@ func TestRulesAreEvaluatedOnceInEachInterval(t *testing.T) {
 		set()
 		f(time.Hour)
 		for range 20 {
-			r.read("q", "a", labels.Everything())
+			r.ask(t, "q", "a", "")
 		}
 		f(0) // a reader causes no query
+	})
+}
+
+func TestRulesBoundTheirSeries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src, many := &source{}, map[series.Key]float64{}
+		for i := range maxRuleSeries {
+			many[series.Key(fmt.Sprintf(`{a="%d"}`, i))] = 1
+		}
+		src.set("q", many)
+		r := newTestRules(t, rulesOptions(src), Rule{Name: "q", Expr: "q"})
+		synctest.Wait()
+		if got := strings.Count(r.ask(t, "q", "a", ""), ";") + 1; got != maxRuleSeries {
+			t.Errorf("%d values, want %d", got, maxRuleSeries)
+		}
+		many[`{}`] = 1
+		if err := r.Set([]Rule{{Name: "p", Expr: "q"}}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if got := r.ask(t, "p", "a", ""); !strings.Contains(got, "1001 series returned, the most is 1000") {
+			t.Errorf("one series too many: %.200s", got)
+		}
 	})
 }
 

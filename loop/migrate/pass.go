@@ -56,6 +56,9 @@ func (m *Migrator) pass(ctx context.Context, at time.Time) {
 	for name := range p.fleets {
 		m.mine[name] = true
 	}
+	if len(m.mine) == 0 {
+		return // no fleet ever migrated here, and the rights to look at nodes may be missing
+	}
 	if err := p.find(ctx); err != nil {
 		p.warn(ctx, "find", "", err)
 		return

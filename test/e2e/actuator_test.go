@@ -24,6 +24,7 @@ import (
 // TestActuators has two replicas of the program write into objects of a real API server, with the rights that docs/actuators.md lists and
 // under the policy that it shows.
 func TestActuators(t *testing.T) {
+	t.Parallel()
 	a := newActuatorTest(t)
 	a.begin()
 	f := func(name string, test func(*testing.T)) {

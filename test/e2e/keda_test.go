@@ -19,6 +19,7 @@ import (
 // TestKEDA lets a real KEDA, which has the API of external metrics, scale Deployments by the program's decisions through each of its
 // triggers: up, from 0, down and to 0. In between a decision runs out, and the program is killed. docs/keda.md states the same.
 func TestKEDA(t *testing.T) {
+	t.Parallel()
 	k := newKEDA(t)
 	k.step("the triggers follow the demand up", k.followUp)
 	k.step("external-push starts what is at 0", k.pushStarts)

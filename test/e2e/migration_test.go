@@ -27,6 +27,7 @@ import (
 // TestMigration has the program move a node from one pool to another, with the rights that docs/migration.md lists, within the
 // PodDisruptionBudget of the pods on it; and has a budget block the drain of another node, which is undone.
 func TestMigration(t *testing.T) {
+	t.Parallel()
 	m := newMigrationTest(t)
 	moved, stays := m.begin()
 	m.moves(moved)

@@ -39,6 +39,7 @@ const (
 // real HPA scales the placeholders of deploy/manifests from the metric forethought_pool_instances_spare, in the other nothing does. The nodes of
 // the first are there before the pods of the demand, and fewer of these wait.
 func TestPrescale(t *testing.T) {
+	t.Parallel()
 	trace := readPrescaleTrace(t)
 	p := newPrescale(t, cluster.Start(t, cluster.Full), trace)
 	p.replay()

@@ -28,6 +28,7 @@ import (
 // TestShards lets three shards of exporters, one of them with two replicas, decide about six fleets, and two adapters read the decisions back
 // from the Prometheus that scrapes them all. docs/scale-out.md says what follows from each failure.
 func TestShards(t *testing.T) {
+	t.Parallel()
 	s := newShards(t)
 	s.eachFleetOnce()
 	s.phase("the adapters answer what is exported", s.answersAreExported)
