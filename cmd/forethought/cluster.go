@@ -49,7 +49,7 @@ func (a *app) openCluster(_ context.Context, c *config.Config) error {
 	if err := a.refuseOutside(c); err != nil {
 		return err
 	}
-	o := a.options.kubernetes
+	o := a.kubernetes
 	if !o.enable && o.kubeconfig == "" {
 		return nil
 	}
@@ -131,7 +131,7 @@ func (a *app) refuseOutside(c *config.Config) error {
 	if err := checkOutside(c); err != nil {
 		return err
 	}
-	if a.options.kubernetes.enable || a.options.kubernetes.kubeconfig != "" {
+	if a.kubernetes.enable || a.kubernetes.kubeconfig != "" {
 		return nil
 	}
 	for _, f := range c.Fleets {

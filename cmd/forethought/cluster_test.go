@@ -39,7 +39,7 @@ func TestShardFlag(t *testing.T) {
 
 func TestShardsShareTheFleets(t *testing.T) {
 	c := &config.Config{}
-	for _, name := range strings.Fields("web batch training search ads mail video maps play pay") {
+	for name := range strings.FieldsSeq("web batch training search ads mail video maps play pay") {
 		c.Fleets = append(c.Fleets, config.Fleet{Name: name})
 	}
 	whole := &app{}

@@ -18,8 +18,10 @@ import (
 // else serves. What an upgrade must not change stays: certificates that are trusted elsewhere.
 func testInstall(t *testing.T, c *cluster.Cluster) {
 	release := func(verb string, args ...string) error {
-		_, err := helm(t, append([]string{verb, "forethought", chartFolder, "--namespace=forethought", "--kubeconfig=" + c.Kubeconfig(),
-			valuesFile("config"), "--set=doors.externalMetrics.enabled=true,doors.keda.enabled=true"}, args...)...)
+		_, err := helm(t, append([]string{
+			verb, "forethought", chartFolder, "--namespace=forethought", "--kubeconfig=" + c.Kubeconfig(),
+			valuesFile("config"), "--set=doors.externalMetrics.enabled=true,doors.keda.enabled=true",
+		}, args...)...)
 		return err
 	}
 	c.Apply(`{apiVersion: apiregistration.k8s.io/v1, kind: APIService, metadata: {name: v1beta1.external.metrics.k8s.io}, spec: {

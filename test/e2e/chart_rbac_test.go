@@ -157,14 +157,13 @@ func TestChartGrantsWhatDoorsNeed(t *testing.T) {
 		}
 	}
 	f(nil, "forethought")
-	var all []string
-	every := "--set="
+	var all, switches []string
 	for _, door := range doors {
 		f(needs[door], "forethought", "--set=doors."+door+".enabled=true")
 		all = append(all, needs[door]...)
-		every += "doors." + door + ".enabled=true,"
+		switches = append(switches, "doors."+door+".enabled=true")
 	}
-	every = strings.TrimSuffix(every, ",")
+	every := "--set=" + strings.Join(switches, ",")
 	f(all, "forethought", every)
 
 	// In split mode adapters serve and write nothing.
