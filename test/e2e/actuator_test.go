@@ -398,7 +398,7 @@ func (a *actuatorTest) deployment(t *testing.T) {
 		t.Errorf("replicas are owned by %q", who)
 	}
 	note := a.said("deployment/web", "Scaled", " from 1 to ")
-	if !regexp.MustCompile(`Normal .* forethought .*for pool web of fleet shop: demand 100 cores .*; reactive need 10`).MatchString(note) {
+	if !regexp.MustCompile(`Normal .* forethought .*for pool web of fleet shop: demand [0-9.]+ cores .*; reactive need [0-9]+`).MatchString(note) {
 		t.Errorf("event: %s", note)
 	}
 	a.follows("deployment/headroom", ".spec.replicas", func(int) int { return 2 * a.spare() })
