@@ -143,6 +143,14 @@ func TestAlerts(t *testing.T) {
 		forethought_actuator_leading{job="ft",instance="a"} 1x60`,
 		`ForethoughtActuatorConflict{actuator="scale", fleet="web", pool="spot"}`)
 
+	// What can't be written at all, and what fails once between writes that succeed.
+	f(40*minute, `forethought_actuator_writes_total{fleet="web",pool="spot",actuator="scale",outcome="failed",job="ft",instance="a"} 0x10 0+4x40
+		forethought_actuator_leading{job="ft",instance="a"} 1x60`,
+		`ForethoughtActuatorFails{actuator="scale", fleet="web", pool="spot"}`)
+	f(40*minute, `forethought_actuator_writes_total{fleet="web",pool="spot",actuator="scale",outcome="failed",job="ft",instance="a"} 0x10 0+1x40
+		forethought_actuator_writes_total{fleet="web",pool="spot",actuator="scale",outcome="unchanged",job="ft",instance="a"} 0+3x60
+		forethought_actuator_leading{job="ft",instance="a"} 1x60`)
+
 	// Migrations that succeed, and one that does not.
 	f(30*minute, `forethought_migrations_total{fleet="web",from="fixed",to="spot",outcome="migrated",job="ft",instance="a"} 0+1x40
 		forethought_migrations_total{fleet="web",from="fixed",to="spot",outcome="undone",job="ft",instance="a"} 0x40

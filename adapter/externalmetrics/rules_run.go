@@ -70,7 +70,7 @@ func (r *Rules) round(ctx context.Context, before int) int {
 		if ctx.Err() != nil || r.current.Load() != set {
 			break
 		}
-		if e.tried.Before(at) {
+		if !e.tried.Equal(at) { // also where the clock was set back
 			e.tried = at
 			g.Go(func() error {
 				r.evaluate(ctx, e, at)

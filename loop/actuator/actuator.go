@@ -31,8 +31,8 @@ const (
 	// FloorAnnotation keeps, on a HorizontalPodAutoscaler, the minReplicas that it had before.
 	FloorAnnotation = "forethought.dev/min-replicas"
 
-	// requestTime bounds one request. It is shorter than the default lease, so that a request of a replica that has ceased to lead ends
-	// before another one leads.
+	// requestTime bounds one request. One that is under way when a replica ceases to lead may end after another replica leads; what it
+	// wrote is then put right by the next pass of that one.
 	requestTime = 10 * time.Second
 	// longestWait bounds the time between two tries of a field that somebody else owns.
 	longestWait = 5 * time.Minute

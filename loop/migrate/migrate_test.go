@@ -270,6 +270,22 @@ func TestAnotherShardsMigrationIsLeftToIt(t *testing.T) {
 	}
 }
 
+// A process that migrates nothing undoes what one that was configured otherwise left behind.
+func TestAMigrationIsUndoneByAProcessWithoutFleets(t *testing.T) {
+	w := newWorld(t)
+	w.node("n1")
+	r := record{Fleet: "batch", From: "a", To: "b", Started: start, Deadline: start.Add(2 * time.Minute)}
+	w.nodes["n1"] = r.begin(w.nodes["n1"])
+	w.touch(w.nodes["n1"])
+	w.m.fleets.Store(&map[string]*fleet{})
+	clear(w.m.mine)
+	w.at = r.Deadline.Add(orphaned + time.Minute)
+	w.pass()
+	if w.under("n1") != "" || w.nodes["n1"].Spec.Unschedulable {
+		t.Error("the node stays cordoned")
+	}
+}
+
 func TestRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
@@ -56,10 +57,10 @@ func (m *Migrator) pass(ctx context.Context, at time.Time) {
 	for name := range p.fleets {
 		m.mine[name] = true
 	}
-	if len(m.mine) == 0 {
-		return // no fleet ever migrated here, and the rights to look at nodes may be missing
-	}
 	if err := p.find(ctx); err != nil {
+		if len(m.mine) == 0 && apierrors.IsForbidden(err) {
+			return // no fleet migrates here, so that the rights to look at nodes may be missing
+		}
 		p.warn(ctx, "find", "", err)
 		return
 	}
