@@ -146,11 +146,11 @@ func (r *reader) snapshot(m metric, q query) (pool.Snapshot, error) {
 	if !ok {
 		return s, badRequest("selector of %s: unknown fleet %q; fleets: %s", m.name, q.fleet, r.fleets())
 	}
-	if known := poolNames(s); q.pool != "" && len(known) > 0 && !slices.Contains(known, q.pool) {
+	if known := s.PoolNames(); q.pool != "" && len(known) > 0 && !slices.Contains(known, q.pool) {
 		return s, badRequest("selector of %s: fleet %s has no pool %q; pools: %s", m.name, q.fleet, q.pool, listed(known))
 	}
 	if !s.Decision.Valid(r.now()) {
-		return s, noDecision(s)
+		return s, notFound("%s", s.NoDecision())
 	}
 	return s, nil
 }
@@ -161,32 +161,6 @@ func (r *reader) fleets() string {
 		names = append(names, s.Fleet)
 	}
 	return listed(names)
-}
-
-// poolNames returns the pools that the fleet has or that its decision is about.
-func poolNames(s pool.Snapshot) []string {
-	var names []string
-	for _, p := range s.Pools {
-		names = append(names, p.Name)
-	}
-	for _, t := range s.Decision.Effective().Targets {
-		if !slices.Contains(names, t.Pool) {
-			names = append(names, t.Pool)
-		}
-	}
-	return names
-}
-
-// noDecision says that there is no number to answer with, and why.
-func noDecision(s pool.Snapshot) error {
-	what := "fleet " + s.Fleet + " has no valid decision"
-	if !s.Decision.At.IsZero() {
-		what += ": the last one was valid until " + s.Decision.ValidUntil.UTC().Format(time.RFC3339)
-	}
-	if s.Reason != "" {
-		what += ": " + s.Reason
-	}
-	return notFound("%s", what)
 }
 
 func badRequest(format string, args ...any) error {

@@ -224,21 +224,6 @@ func TestOnlyActMovesCapacity(t *testing.T) {
 	f("", false, "5 fleet=web")
 }
 
-func TestDefaultHorizon(t *testing.T) {
-	f := func(want time.Duration, lead time.Duration, horizons ...time.Duration) {
-		t.Helper()
-		s := pool.Snapshot{Horizons: horizons, Pools: []pool.Pool{{LeadTime: lead}, {LeadTime: time.Minute}}}
-		if got := defaultHorizon(s); got != want {
-			t.Errorf("defaultHorizon(%v, %v) = %s, want %s", lead, horizons, got, want)
-		}
-	}
-	f(5*time.Minute, 4*time.Minute, 5*time.Minute, 30*time.Minute)
-	f(5*time.Minute, 5*time.Minute, 30*time.Minute, 5*time.Minute)
-	f(30*time.Minute, 5*time.Minute+1, 30*time.Minute, 5*time.Minute)
-	f(30*time.Minute, time.Hour, 30*time.Minute, 5*time.Minute) // none covers it
-	f(0, time.Minute)
-}
-
 // A read costs the same however many fleets there are.
 func TestReadsDoNotGrowWithFleets(t *testing.T) {
 	cost := func(fleets int) float64 {

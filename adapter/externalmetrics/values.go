@@ -3,7 +3,6 @@ package externalmetrics
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -76,7 +75,7 @@ func readAhead(q query, s pool.Snapshot, chosen map[string]string,
 		q.probability = s.Probability
 	}
 	if q.horizon == 0 {
-		q.horizon = defaultHorizon(s)
+		q.horizon = s.DefaultHorizon()
 	}
 	if q.horizon <= 0 || !(q.probability > 0 && q.probability < 1) {
 		return resource.Quantity{}, badRequest("fleet %s has no horizon and probability of its own; name both", s.Fleet)
@@ -91,25 +90,6 @@ func readAhead(q query, s pool.Snapshot, chosen map[string]string,
 	}
 	v, err := demandQuantity(d)
 	return v, unusable(s, err)
-}
-
-// defaultHorizon returns the shortest of the fleet's horizons that covers the longest lead time of its pools, since what is asked for
-// now serves no earlier, and the longest horizon where none does. It is 0 for a fleet without horizons.
-func defaultHorizon(s pool.Snapshot) time.Duration {
-	if len(s.Horizons) == 0 {
-		return 0
-	}
-	var lead time.Duration
-	for _, p := range s.Pools {
-		lead = max(lead, p.LeadTime)
-	}
-	best := slices.Max(s.Horizons)
-	for _, h := range s.Horizons {
-		if h >= lead {
-			best = min(best, h)
-		}
-	}
-	return best
 }
 
 // noForecast says that the decision holds no forecast, or none as far ahead as asked.

@@ -128,11 +128,11 @@ func (s *scaler) snapshot(t trigger) (pool.Snapshot, error) {
 	if !ok {
 		return snapshot, status.Errorf(codes.InvalidArgument, "unknown fleet %q; fleets: %s", t.fleet, s.fleets())
 	}
-	if known := poolNames(snapshot); t.pool != "" && len(known) > 0 && !slices.Contains(known, t.pool) {
+	if known := snapshot.PoolNames(); t.pool != "" && len(known) > 0 && !slices.Contains(known, t.pool) {
 		return snapshot, status.Errorf(codes.InvalidArgument, "fleet %s has no pool %q; pools: %s", t.fleet, t.pool, listed(known))
 	}
 	if !snapshot.Decision.Valid(s.now()) {
-		return snapshot, noDecision(snapshot)
+		return snapshot, status.Error(codes.Unavailable, snapshot.NoDecision())
 	}
 	return snapshot, nil
 }
@@ -143,32 +143,6 @@ func (s *scaler) fleets() string {
 		names = append(names, snapshot.Fleet)
 	}
 	return listed(names)
-}
-
-// poolNames returns the pools that the fleet has or that its decision is about.
-func poolNames(s pool.Snapshot) []string {
-	var names []string
-	for _, p := range s.Pools {
-		names = append(names, p.Name)
-	}
-	for _, t := range s.Decision.Effective().Targets {
-		if !slices.Contains(names, t.Pool) {
-			names = append(names, t.Pool)
-		}
-	}
-	return names
-}
-
-// noDecision says that there is no number to answer with, and why.
-func noDecision(s pool.Snapshot) error {
-	what := "fleet " + s.Fleet + " has no valid decision"
-	if !s.Decision.At.IsZero() {
-		what += ": the last one was valid until " + s.Decision.ValidUntil.UTC().Format(time.RFC3339)
-	}
-	if s.Reason != "" {
-		what += ": " + s.Reason
-	}
-	return status.Error(codes.Unavailable, what)
 }
 
 // listed joins names, at most maxListed of them.

@@ -193,21 +193,6 @@ func TestOnlyActMovesCapacity(t *testing.T) {
 	f("", false, "5 true", "0 false", "14.063 true")
 }
 
-func TestDefaultHorizon(t *testing.T) {
-	f := func(want, lead time.Duration, horizons ...time.Duration) {
-		t.Helper()
-		s := pool.Snapshot{Horizons: horizons, Pools: []pool.Pool{{LeadTime: lead}, {LeadTime: time.Minute}}}
-		if got := defaultHorizon(s); got != want {
-			t.Errorf("defaultHorizon(%v, %v) = %s, want %s", lead, horizons, got, want)
-		}
-	}
-	f(5*time.Minute, 4*time.Minute, 5*time.Minute, 30*time.Minute)
-	f(5*time.Minute, 5*time.Minute, 30*time.Minute, 5*time.Minute)
-	f(30*time.Minute, 5*time.Minute+1, 30*time.Minute, 5*time.Minute)
-	f(30*time.Minute, time.Hour, 30*time.Minute, 5*time.Minute) // none covers it
-	f(0, time.Minute)
-}
-
 // KEDA prints a value with three decimals. What it reads must not be below the value, nor a target above it.
 func TestRoundingSurvivesKEDA(t *testing.T) {
 	for _, v := range []float64{0, 1e-9, 0.0004, 0.001, 0.1, 0.3, 1.0005, 12.0625, 3.999, 1234.5678, 1e9 + 0.1, 123456789.987654, 4e15 + 0.5} {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"time"
 
@@ -113,7 +112,7 @@ func readAhead(t trigger, s pool.Snapshot, ahead func(time.Duration, float64) (f
 		t.probability = s.Probability
 	}
 	if t.horizon == 0 {
-		t.horizon = defaultHorizon(s)
+		t.horizon = s.DefaultHorizon()
 	}
 	if t.horizon <= 0 || !(t.probability > 0 && t.probability < 1) {
 		return 0, status.Errorf(codes.InvalidArgument, "fleet %s has no horizon and probability of its own; name both", s.Fleet)
@@ -126,25 +125,6 @@ func readAhead(t trigger, s pool.Snapshot, ahead func(time.Duration, float64) (f
 		return 0, noForecast(s, err)
 	}
 	return v, nil
-}
-
-// defaultHorizon returns the shortest of the fleet's horizons that covers the longest lead time of its pools, since what is asked for
-// now serves no earlier, and the longest horizon where none does. It is 0 for a fleet without horizons.
-func defaultHorizon(s pool.Snapshot) time.Duration {
-	if len(s.Horizons) == 0 {
-		return 0
-	}
-	var lead time.Duration
-	for _, p := range s.Pools {
-		lead = max(lead, p.LeadTime)
-	}
-	best := slices.Max(s.Horizons)
-	for _, h := range s.Horizons {
-		if h >= lead {
-			best = min(best, h)
-		}
-	}
-	return best
 }
 
 // noForecast says that the decision holds no forecast, or none as far ahead as asked.
