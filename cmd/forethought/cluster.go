@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -213,12 +214,31 @@ func (a *app) recheck() {
 	a.mu.Lock()
 	current := a.current
 	a.mu.Unlock()
+	for _, name := range unknownKills(a.cluster.kills(), a.board) {
+		a.log.Warn("kill switch by label is of no fleet of this process", "fleet", name, "fleets", len(a.board.Snapshots()))
+	}
 	if current == nil {
 		return // the first turn knows of them
 	}
 	if err := current.Recheck(context.Background()); err != nil {
 		a.log.Error("kill switch of the cluster is applied with the next turn", "err", err)
 	}
+}
+
+// kills returns the values of the labels that set kill switches.
+func (k *cluster) kills() []string {
+	if k == nil {
+		return nil // the app is not built yet
+	}
+	return k.watcher.Kills()
+}
+
+// unknownKills returns the values that name no fleet on the board: a slip, or a fleet of another shard.
+func unknownKills(values []string, board *loop.Board) []string {
+	return slices.DeleteFunc(values, func(name string) bool {
+		_, known := board.Snapshot(name)
+		return known || name == kube.KillAll
+	})
 }
 
 // owner says who is to own the APIService of external metrics, nil where no Service, as NAMESPACE/NAME, was named.

@@ -6,12 +6,14 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/forethought-autoscaler/forethought/adapter/externalmetrics"
 	"github.com/forethought-autoscaler/forethought/adapter/keda"
 	"github.com/forethought-autoscaler/forethought/config"
+	"github.com/forethought-autoscaler/forethought/loop"
 )
 
 func TestShardFlag(t *testing.T) {
@@ -116,6 +118,13 @@ func TestKillIsRefusedWhereDecisionsAreReadBack(t *testing.T) {
 	}
 	if len(a.kills.all()) > 0 {
 		t.Error("a switch that was refused is kept")
+	}
+}
+
+func TestAKillSwitchOfNoFleetIsToldOf(t *testing.T) {
+	got := unknownKills([]string{"all", "bacth", "batch"}, loop.NewBoard([]string{"batch", "web"}))
+	if !slices.Equal(got, []string{"bacth"}) {
+		t.Errorf("of no fleet are %q, want the one that is misspelt", got)
 	}
 }
 

@@ -14,8 +14,8 @@ import (
 // KillLabel is on a ConfigMap that sets a kill switch. Its value is the name of a fleet, or "all" for every fleet.
 const KillLabel = "forethought.dev/kill"
 
-// killAll is the value of KillLabel that means every fleet.
-const killAll = "all"
+// KillAll is the value of KillLabel that means every fleet.
+const KillAll = "all"
 
 // kills are the kill switches that labels set.
 type kills struct {
@@ -36,7 +36,7 @@ type kills struct {
 func (k *kills) isKilled(fleet string) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.values[killAll] > 0 || k.values[fleet] > 0
+	return k.values[KillAll] > 0 || k.values[fleet] > 0
 }
 
 // all returns the values of the labels there are.
@@ -128,7 +128,7 @@ func reference(m *corev1.ConfigMap) *corev1.ObjectReference {
 
 // whom says which fleets a value means.
 func whom(value string) string {
-	if value == killAll {
+	if value == KillAll {
 		return "every fleet"
 	}
 	return "fleet " + value
