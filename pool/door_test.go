@@ -41,9 +41,9 @@ func TestNoDecisionSaysSinceWhenAndWhy(t *testing.T) {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}
-	noon := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	made := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 	f(time.Time{}, "", "fleet web has no valid decision")
 	f(time.Time{}, "starting", "fleet web has no valid decision: starting")
-	f(noon, "", "fleet web has no valid decision: the last one was valid until 2026-03-02T12:05:00Z")
-	f(noon, "gone", "fleet web has no valid decision: the last one was valid until 2026-03-02T12:05:00Z: gone")
+	f(made, "", "fleet web has no valid decision: the last one was valid until 2026-03-02T12:05:00Z")
+	f(made, "gone", "fleet web has no valid decision: the last one was valid until 2026-03-02T12:05:00Z: gone")
 }
